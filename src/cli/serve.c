@@ -1,4 +1,5 @@
 // paymentsd serve: wires the layers together on one loop and closes them in order. Loop thread.
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -192,6 +193,8 @@ static enum errc open_service(struct service *service, struct err *err)
         return rc;
     }
     service->loop = uv_service_loop_base(service->uv_loop);
+    char host[HOST_NAME_MAX + 1] = "";
+    (void)gethostname(host, sizeof(host) - 1);
     struct store_options store = {
         .database = config->database,
         .readers = READERS,
@@ -200,6 +203,7 @@ static enum errc open_service(struct service *service, struct err *err)
         .batch_max = BATCH_MAX,
         .random = &random_system,
         .keyring = service->keyring,
+        .node_name = arena_printf(service->arena, "%s %s", host, config->listen),
         .check = check_database,
         .check_context = service,
     };

@@ -56,14 +56,15 @@ static enum errc set_aside(struct attempt *attempt, struct db *db, int64_t now_u
     return outbox_set_aside(db, event, now_us + retry_aside_delay_us(now_us, event->created_us), err);
 }
 
-enum errc attempt_claim(struct attempt *attempt, struct db *db, int64_t now_us, int64_t lease_us,
+enum errc attempt_claim(struct attempt *attempt, struct tx *tx, int64_t now_us, int64_t lease_us,
                         struct err *err)
 {
+    struct db *db = tx->db;
     const struct uuid merchant_id = attempt->event.merchant_id;
     bool has = false;
     bool damaged = false;
-    enum errc rc = outbox_claim(db, &merchant_id, now_us, now_us + lease_us, &attempt->arena, &attempt->event,
-                                &has, &damaged, err);
+    enum errc rc = outbox_claim(db, &merchant_id, &tx->node_id, now_us, now_us + lease_us, &attempt->arena,
+                                &attempt->event, &has, &damaged, err);
     if (rc == OK && has && !damaged) {
         rc = merchant_get(db, &merchant_id, &attempt->arena, &attempt->merchant, err);
     }

@@ -44,7 +44,7 @@ struct attempt *attempt_new(struct send_slots *slots, const struct uuid *merchan
 void attempt_copy(struct attempt *attempt, const struct outbox_event *event, const struct merchant *merchant);
 // Database thread, in a transaction. Claims the merchant's event that is due longest. If the event's row or
 // the merchant's is damaged, the event is set aside, the longer the older it is, so that the others go on.
-enum errc attempt_claim(struct attempt *attempt, struct db *db, int64_t now_us, int64_t lease_us,
+enum errc attempt_claim(struct attempt *attempt, struct tx *tx, int64_t now_us, int64_t lease_us,
                         struct err *err) MUST_CHECK;
 // How long an event is leased: longer than an attempt can take.
 int64_t attempt_lease_us(const struct config *config);

@@ -24,13 +24,13 @@ static void note_due(struct claim *claim, int64_t due_us)
 }
 
 // Holds a slot.
-static enum errc claim_one(struct claim *claim, struct db *db, const struct outbox_queue *queue, bool *has,
+static enum errc claim_one(struct claim *claim, struct tx *tx, const struct outbox_queue *queue, bool *has,
                            struct err *err)
 {
     const struct uuid *merchant_id = &queue->merchant_id;
     struct attempt *attempt = attempt_new(claim->slots, merchant_id);
     attempt->endpoint_failed = queue->endpoint_fails;
-    enum errc rc = attempt_claim(attempt, db, claim->now_us, claim->lease_us, err);
+    enum errc rc = attempt_claim(attempt, tx, claim->now_us, claim->lease_us, err);
     *has = attempt->claim == ATTEMPT_CLAIMED;
     if (attempt->claim == ATTEMPT_SET_ASIDE) {
         claim->set_aside++;
@@ -47,11 +47,11 @@ static enum errc claim_one(struct claim *claim, struct db *db, const struct outb
 }
 
 // Nothing more of this merchant is due.
-static enum errc end_share(struct claim *claim, struct db *db, const struct uuid *merchant_id,
+static enum errc end_share(struct claim *claim, struct tx *tx, const struct uuid *merchant_id,
                            struct err *err)
 {
     int64_t first_us = INT64_MAX;
-    enum errc rc = outbox_first_time(db, merchant_id, &first_us, err);
+    enum errc rc = outbox_first_time(tx->db, merchant_id, &first_us, err);
     // A damaged event is left to a later claim.
     note_due(claim, first_us > claim->now_us ? first_us : INT64_MAX);
     send_slots_merchant_done(claim->slots, merchant_id);
@@ -60,7 +60,7 @@ static enum errc end_share(struct claim *claim, struct db *db, const struct uuid
 
 // Claims up to a merchant's share. If more is due, the end of one of its attempts starts the next claim.
 // *again: there was no slot for any of its events, so the next claim visits it first.
-static enum errc claim_share(struct claim *claim, struct db *db, const struct outbox_queue *queue,
+static enum errc claim_share(struct claim *claim, struct tx *tx, const struct outbox_queue *queue,
                              bool *again, struct err *err)
 {
     const struct uuid *merchant_id = &queue->merchant_id;
@@ -72,16 +72,16 @@ static enum errc claim_share(struct claim *claim, struct db *db, const struct ou
             return OK;
         }
         bool has = false;
-        enum errc rc = claim_one(claim, db, queue, &has, err);
+        enum errc rc = claim_one(claim, tx, queue, &has, err);
         if (rc != OK || !has) {
-            return rc == OK ? end_share(claim, db, merchant_id, err) : rc;
+            return rc == OK ? end_share(claim, tx, merchant_id, err) : rc;
         }
     }
     return OK;
 }
 
 // *again: the merchant has more rows to park than one visit may, or got no slot.
-static enum errc visit(struct claim *claim, struct db *db, const struct outbox_queue *queue, bool *again,
+static enum errc visit(struct claim *claim, struct tx *tx, const struct outbox_queue *queue, bool *again,
                        struct err *err)
 {
     if (queue->first_us > claim->now_us) {
@@ -90,10 +90,10 @@ static enum errc visit(struct claim *claim, struct db *db, const struct outbox_q
         return OK;
     }
     if (queue->has_endpoint) {
-        return claim_share(claim, db, queue, again, err);
+        return claim_share(claim, tx, queue, again, err);
     }
     int64_t moved = 0;
-    enum errc rc = outbox_park_merchant(db, &queue->merchant_id, claim->now_us, &moved, err);
+    enum errc rc = outbox_park_merchant(tx->db, &queue->merchant_id, claim->now_us, &moved, err);
     *again = moved == OUTBOX_BATCH_MAX;
     return rc;
 }
@@ -104,12 +104,12 @@ static bool is_after_start(const struct claim_walk *walk, const struct uuid *mer
 }
 
 // One step of the walk: on to the next merchant, or back to the first.
-static enum errc step(struct claim *claim, struct db *db, bool *again, struct err *err)
+static enum errc step(struct claim *claim, struct tx *tx, bool *again, struct err *err)
 {
     struct claim_walk *walk = &claim->to;
     struct outbox_queue queue;
     bool has = false;
-    enum errc rc = outbox_next_queue(db, &walk->at, &queue, &has, err);
+    enum errc rc = outbox_next_queue(tx->db, &walk->at, &queue, &has, err);
     if (rc != OK) {
         return rc;
     }
@@ -123,7 +123,7 @@ static enum errc step(struct claim *claim, struct db *db, bool *again, struct er
         return OK;
     }
     walk->visits++;
-    rc = visit(claim, db, &queue, again, err);
+    rc = visit(claim, tx, &queue, again, err);
     if (!*again) {
         walk->at = queue.merchant_id;
     }
@@ -143,7 +143,7 @@ enum errc claim_run(struct store_job *job, struct tx *tx, struct err *err)
         if (claim->to.done || claim->claimed >= CLAIM_MAX) {
             break;
         }
-        rc = step(claim, tx->db, &again, err);
+        rc = step(claim, tx, &again, err);
     }
     send_slots_set_awaited(claim->slots, !claim->to.done || claim->to.short_of_slots);
     return rc;

@@ -45,7 +45,7 @@ struct delivery {
 
 static void sweep_in(struct delivery *delivery, int64_t delay_us)
 {
-    int64_t sweep_us = delivery->options.sweep_us;
+    int64_t sweep_us = store_poll_us(delivery->options.store, delivery->options.sweep_us);
     int64_t bounded_us = delay_us < sweep_us ? delay_us : sweep_us;
     timer_start(delivery->options.loop, &delivery->sweep, bounded_us > 0 ? bounded_us : 0);
 }
@@ -228,6 +228,9 @@ static enum errc leases_run(struct store_job *job, struct tx *tx, struct err *er
 {
     struct delivery *delivery = CONTAINER_OF(job, struct delivery, leases);
     int64_t count = 0;
+    if (store_is_shared(delivery->options.store)) {
+        return OK; // what others lease is theirs while they live (node.h)
+    }
     return outbox_release_leases(tx->db, loop_wall_us(delivery->options.loop), &count, err);
 }
 
@@ -247,7 +250,7 @@ static void leases_done(struct store_job *job)
     look(delivery);
 }
 
-// This process is the only server of the database (db_driver.claim), so whatever is leased was left by a
+// Where this process is the only server of the database (db_driver.claim), whatever is leased was left by a
 // process that ended.
 static void end_leases(struct delivery *delivery)
 {

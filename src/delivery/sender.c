@@ -76,8 +76,8 @@ static enum errc claim_next(struct attempt *attempt, struct tx *tx, struct err *
         return OK;
     }
     attempt->next = attempt_new(NULL, &attempt->event.merchant_id);
-    return attempt_claim(attempt->next, tx->db, tx->now_us,
-                         attempt_lease_us(attempt->sender->options->config), err);
+    return attempt_claim(attempt->next, tx, tx->now_us, attempt_lease_us(attempt->sender->options->config),
+                         err);
 }
 
 static enum errc record_run(struct store_job *job, struct tx *tx, struct err *err)

@@ -5,6 +5,7 @@
 
 #include "base/require.h"
 #include "store/driver.h"
+#include "store/node.h"
 
 // Jobs that only read share a transaction for this long. What waits after a slow one goes to another reader.
 #define READ_US_MAX 1000
@@ -33,6 +34,7 @@ enum errc batch_run(const struct batch_source *source, struct db *db, struct sto
         .arena = job->arena,
         .random = source->random,
         .keyring = source->keyring,
+        .node_id = node_id(source->node),
         .now_us = job->now_us != 0 ? job->now_us : loop_wall_us(source->loop),
         .cause = job->cause,
         .cause_ref = job->cause_ref,

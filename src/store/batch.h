@@ -5,11 +5,14 @@
 #include "store/job.h"
 
 // What a store gives to each of its transactions.
+struct node;
+
 struct batch_source {
     struct loop *loop; // its wall clock
     struct random *random;
     const struct keyring *keyring;
     const struct event_listener *events;
+    struct node *node; // NULL: this process is the only one that serves the database
 };
 
 // Runs the jobs (linked by task.link, at least one) in one write transaction and sets their results. A job

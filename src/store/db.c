@@ -249,3 +249,18 @@ enum errc db_id_after(struct db_rows *rows, int column, const struct uuid *made,
     *id = has ? uuid_after(&last) : *made;
     return OK;
 }
+
+enum errc db_alone(struct db *db, enum errc (*run)(struct db *db, void *context, struct err *err),
+                   void *context, struct err *err)
+{
+    enum errc rc = db->driver->begin(db, true, err);
+    if (rc != OK) {
+        return rc;
+    }
+    rc = run(db, context, err);
+    if (rc != OK) {
+        db->driver->rollback(db);
+        return rc;
+    }
+    return db->driver->commit(db, err);
+}

@@ -46,6 +46,10 @@ enum errc db_one_values(struct db *db, struct db_rows *rows, const char *missing
 enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const char *sql,
                         const struct db_value *values, size_t count) MUST_CHECK;
 
+// Runs it in a write transaction of its own, and commits if it returns OK. None may be open.
+enum errc db_alone(struct db *db, enum errc (*run)(struct db *db, void *context, struct err *err),
+                   void *context, struct err *err) MUST_CHECK;
+
 #define DB_VALUES(...)                                                                                       \
     (const struct db_value[]){__VA_ARGS__},                                                                  \
         sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)

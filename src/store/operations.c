@@ -2,6 +2,7 @@
 #include "store/operations.h"
 
 #include "store/columns.h"
+#include "store/nodes.h"
 
 // clang-format off
 #define FIXED(FIRST, NEXT)                 \
@@ -19,6 +20,7 @@
     NEXT (look_up,               BOOL,       lookup_only)            \
     NEXT (absent_us,             I64,        absent_us)              \
     NEXT (next_attempt_us,       I64,        next_attempt_us)        \
+    NEXT (node_id,               ID_OR_NULL, node_id)                \
     NEXT (credential_version_id, ID,         credential_version_id)  \
     NEXT (refused_attempt,       COUNT,      refused_attempt)        \
     NEXT (refused_version_id,    ID_OR_NULL, refused_version_id)
@@ -33,6 +35,7 @@ enum errc operation_insert(struct db *db, const struct operation *row, struct er
                   INSERT " ON CONFLICT (subject_id, kind) DO UPDATE SET next_attempt_us = CASE"
                          " WHEN excluded.next_attempt_us < operations.next_attempt_us"
                          " THEN excluded.next_attempt_us ELSE operations.next_attempt_us END,"
+                         " node_id = coalesce(operations.node_id, excluded.node_id),"
                          " body = coalesce(operations.body, excluded.body)",
                   COLUMN_VALUES(COLUMNS));
 }
@@ -67,7 +70,8 @@ enum errc operation_update(struct db *db, const struct operation *row, struct er
 enum errc operation_set_aside(struct db *db, const struct operation *o, int64_t until_us, struct err *err)
 {
     return db_run(db, NULL, err,
-                  "UPDATE operations SET next_attempt_us = $3 WHERE subject_id = $1 AND kind = $2",
+                  "UPDATE operations SET next_attempt_us = $3, node_id = NULL"
+                  " WHERE subject_id = $1 AND kind = $2",
                   DB_ID(&o->subject_id), DB_STR(o->kind), DB_I64(until_us));
 }
 
@@ -86,34 +90,43 @@ enum errc operation_delete(struct db *db, const struct uuid *subject_id, const c
                   DB_ID(subject_id), DB_STR(kind));
 }
 
-enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err)
+enum errc operations_next_due(struct db *db, const struct uuid *node_id, int64_t *due_us, struct err *err)
 {
     *due_us = INT64_MAX;
     DB_ROWS(rows);
     bool has = false;
-    enum errc rc = db_first(db, &rows, &has, err,
-                            "SELECT next_attempt_us FROM operations ORDER BY next_attempt_us LIMIT 1");
+    enum errc rc = uuid_is_nil(node_id)
+                       ? db_first(db, &rows, &has, err,
+                                  "SELECT next_attempt_us FROM operations ORDER BY next_attempt_us LIMIT 1")
+                       : db_first(db, &rows, &has, err,
+                                  "SELECT next_attempt_us FROM operations WHERE " NODES_MAY_CLAIM(
+                                      "$1") " ORDER BY next_attempt_us LIMIT 1",
+                                  DB_ID(node_id));
     if (has) {
         *due_us = db_i64(&rows, 0);
     }
     return rc;
 }
 
-enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, struct arena *arena,
-                           struct operation *operations, size_t max, size_t *count, struct err *err)
+enum errc operations_claim(struct db *db, const struct uuid *node_id, int64_t now_us, int64_t lease_us,
+                           struct arena *arena, struct operation *operations, size_t max, size_t *count,
+                           struct err *err)
 {
     *count = 0;
     int64_t due_us = 0;
-    enum errc rc = operations_next_due(db, &due_us, err);
+    enum errc rc = operations_next_due(db, node_id, &due_us, err);
     if (rc != OK || due_us > now_us) {
         return rc; // the statement below makes scratch tables even if nothing is due
     }
     DB_ROWS(rows);
+    // The condition stands twice, because PostgreSQL may look at a row again after another node's claim.
     rc = db_query(db, &rows, err,
-                  "UPDATE operations SET next_attempt_us = $2 WHERE (subject_id, kind) IN"
+                  "UPDATE operations SET next_attempt_us = $2, node_id = $4 WHERE (subject_id, kind) IN"
                   " (SELECT subject_id, kind FROM operations WHERE next_attempt_us <= $1"
-                  " ORDER BY next_attempt_us LIMIT $3" FREE_ONLY ") RETURNING " NAMES,
-                  DB_I64(now_us), DB_I64(now_us + lease_us), DB_I64((int64_t)max));
+                  " AND " NODES_MAY_CLAIM("$5") " ORDER BY next_attempt_us LIMIT $3" FREE_ONLY ")"
+                                                " AND next_attempt_us <= $1 RETURNING " NAMES,
+                  DB_I64(now_us), DB_I64(now_us + lease_us), DB_I64((int64_t)max), DB_ID_OR_NULL(node_id),
+                  DB_ID(node_id));
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);
         if (rc == OK && has) {
@@ -168,4 +181,11 @@ enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease
                   "UPDATE operations SET next_attempt_us = $1 WHERE next_attempt_us > $1"
                   " AND (next_attempt_us <= $2 OR created_us > $1)",
                   DB_I64(now_us), DB_I64(now_us + lease_us));
+}
+
+enum errc operations_release_ended(struct db *db, int64_t now_us, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "UPDATE operations SET next_attempt_us = $1, node_id = NULL WHERE " NODES_LEASE_ENDED,
+                  DB_I64(now_us));
 }

@@ -1,5 +1,6 @@
 // Open operations: each still needs a call to the provider. A claim moves a row's next attempt to the end of
-// a lease, so that after a crash or a lost answer the row becomes due again by itself.
+// a lease, so that after a crash or a lost answer the row becomes due again by itself. Where several nodes
+// share the database (nodes.h), the lease is one node's: no other claims the row until that node has ended.
 #pragma once
 
 #include "store/db.h"
@@ -32,6 +33,7 @@ struct operation {
     int refused_attempt;
     struct uuid refused_version_id; // the merchant's present version of credentials then
     int64_t next_attempt_us;
+    struct uuid node_id; // whose lease it is; nil: it is not leased, or there is only one process
     int64_t created_us;
     bool damaged; // as it was claimed: something in the row is, and reads as 0, "" or nil
 };
@@ -54,12 +56,14 @@ enum errc operation_set_aside(struct db *db, const struct operation *operation, 
 enum errc operations_try_refused(struct db *db, const struct uuid *merchant_id, bool livemode, int64_t now_us,
                                  struct err *err) MUST_CHECK;
 
-// Claims up to `max` due ones, the longest due first: their next attempt becomes now + lease_us.
-enum errc operations_claim(struct db *db, int64_t now_us, int64_t lease_us, struct arena *arena,
-                           struct operation *operations, size_t max, size_t *count,
+// Claims up to `max` due ones for this node, the longest due first: their next attempt becomes now +
+// lease_us.
+enum errc operations_claim(struct db *db, const struct uuid *node_id, int64_t now_us, int64_t lease_us,
+                           struct arena *arena, struct operation *operations, size_t max, size_t *count,
                            struct err *err) MUST_CHECK;
-// When the next one is due; INT64_MAX if none is open.
-enum errc operations_next_due(struct db *db, int64_t *due_us, struct err *err) MUST_CHECK;
+// When the next one is due that this node may claim; INT64_MAX if there is none.
+enum errc operations_next_due(struct db *db, const struct uuid *node_id, int64_t *due_us,
+                              struct err *err) MUST_CHECK;
 // Whether the merchant has an open one of this kind that began after from_us, at least moment_us ago. One
 // that began later than now counts, too: the clock was set back since. Walks all open ones, so call it
 // rarely.
@@ -81,3 +85,5 @@ enum errc operations_distrust_future(struct db *db, const char *kind, int64_t no
 // back.
 enum errc operations_release_leases(struct db *db, int64_t now_us, int64_t lease_us, int64_t *count,
                                     struct err *err) MUST_CHECK;
+// Makes due now what is leased to nodes that are not there any more. Walks all open ones.
+enum errc operations_release_ended(struct db *db, int64_t now_us, struct err *err) MUST_CHECK;

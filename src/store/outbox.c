@@ -13,6 +13,7 @@
 
 #include "base/require.h"
 #include "store/columns.h"
+#include "store/nodes.h"
 
 // An id of another length is damage, and a walk could not go on from it.
 #define WHOLE_ID "length(merchant_id) = 16"
@@ -85,42 +86,50 @@ enum errc outbox_first_time(struct db *db, const struct uuid *merchant_id, int64
 
 // An UPDATE with RETURNING would fill a scratch table, which costs more than both of these statements. The
 // row is claimed by the bytes of its id, so that a damaged row is, too.
-enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t lease_until_us,
-                       struct arena *arena, struct outbox_event *row, bool *has, bool *damaged,
-                       struct err *err)
+enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, const struct uuid *node_id,
+                       int64_t now_us, int64_t lease_until_us, struct arena *arena, struct outbox_event *row,
+                       bool *has, bool *damaged, struct err *err)
 {
     DB_ROWS(rows);
     *damaged = false;
-    enum errc rc =
-        db_first(db, &rows, has, err,
-                 "SELECT " COLUMN_NAMES(CLAIMED) " FROM outbox WHERE merchant_id = $1"
-                                                 " AND next_attempt_us <= $2 AND " HAS_TIME
-                                                 " AND (SELECT " HAS_ENDPOINT " FROM merchants WHERE id = $1)"
-                                                 " ORDER BY next_attempt_us LIMIT 1" FREE_ONLY,
-                 DB_ID(merchant_id), DB_I64(now_us));
+    enum errc rc = db_first(
+        db, &rows, has, err,
+        "SELECT " COLUMN_NAMES(CLAIMED) " FROM outbox WHERE merchant_id = $1"
+                                        " AND next_attempt_us <= $2 AND " HAS_TIME " AND " NODES_MAY_CLAIM(
+                                            "$3") " AND (SELECT " HAS_ENDPOINT
+                                                  " FROM merchants WHERE id = $1)"
+                                                  " ORDER BY next_attempt_us LIMIT 1" FREE_ONLY,
+        DB_ID(merchant_id), DB_I64(now_us), DB_ID(node_id));
     if (rc != OK || !*has) {
         return rc;
     }
     size_t id_bytes = 0;
     const uint8_t *id = db_blob(&rows, 0, arena, &id_bytes);
-    *row = (struct outbox_event){
-        .merchant_id = *merchant_id, .status = "processing", .next_attempt_us = lease_until_us};
+    *row = (struct outbox_event){.merchant_id = *merchant_id,
+                                 .status = "processing",
+                                 .next_attempt_us = lease_until_us,
+                                 .node_id = *node_id};
     COLUMN_READ(CLAIMED, &rows);
     db_rows_close(&rows);
     *damaged = db_take_damage(db);
     return db_run(db, NULL, err,
-                  "UPDATE outbox SET status = 'processing', next_attempt_us = $2 WHERE id = $1",
-                  DB_BYTES(id, id_bytes), DB_I64(lease_until_us));
+                  "UPDATE outbox SET status = 'processing', next_attempt_us = $2, node_id = $3 WHERE id = $1",
+                  DB_BYTES(id, id_bytes), DB_I64(lease_until_us), DB_ID_OR_NULL(node_id));
 }
+
+// The lease by which a claim finds its event again.
+#define LEASE(until_us, node_id)                                                                             \
+    "status = 'processing' AND next_attempt_us = " until_us " AND node_id IS NOT DISTINCT FROM " node_id
 
 enum errc outbox_set_aside(struct db *db, const struct outbox_event *claimed, int64_t until_us,
                            struct err *err)
 {
     return db_run(db, NULL, err,
                   "UPDATE outbox SET status = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END,"
-                  " next_attempt_us = $3, last_error = 'a row that it needs is damaged'"
-                  " WHERE id = $1 AND status = 'processing' AND next_attempt_us = $2",
-                  DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_I64(until_us));
+                  " next_attempt_us = $3, node_id = NULL, last_error = 'a row that it needs is damaged'"
+                  " WHERE id = $1 AND " LEASE("$2", "$4"),
+                  DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_I64(until_us),
+                  DB_ID_OR_NULL(&claimed->node_id));
 }
 
 static enum errc has_blocked(struct db *db, const struct uuid *transaction_id, bool *has, struct err *err)
@@ -213,12 +222,14 @@ enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
     int64_t changed = 0;
     *recorded = (struct outbox_recorded){0};
     enum errc rc = db_run(db, &changed, err,
-                          "UPDATE outbox SET status = $3, next_attempt_us = $4, attempts = attempts + 1,"
-                          " last_status_code = $5, last_error = $6, delivered_us = coalesce($7, delivered_us)"
-                          " WHERE id = $1 AND status = 'processing' AND next_attempt_us = $2",
+                          "UPDATE outbox SET status = $3, next_attempt_us = $4, node_id = NULL,"
+                          " attempts = attempts + 1, last_status_code = $5, last_error = $6,"
+                          " delivered_us = coalesce($7, delivered_us)"
+                          " WHERE id = $1 AND " LEASE("$2", "$8"),
                           DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_STR(state.status),
                           state.next_attempt, attempt->status_code ? DB_I64(attempt->status_code) : DB_NIL,
-                          DB_STR(attempt->error), delivered ? DB_I64(attempt->at_us) : DB_NIL);
+                          DB_STR(attempt->error), delivered ? DB_I64(attempt->at_us) : DB_NIL,
+                          DB_ID_OR_NULL(&claimed->node_id));
     if (rc != OK) {
         return rc;
     }
@@ -240,7 +251,7 @@ enum errc outbox_park_merchant(struct db *db, const struct uuid *merchant_id, in
                                struct err *err)
 {
     return db_run(db, moved, err,
-                  "UPDATE outbox SET status = 'pending', next_attempt_us = " PARKED
+                  "UPDATE outbox SET status = 'pending', node_id = NULL, next_attempt_us = " PARKED
                   " WHERE id IN (SELECT id FROM outbox WHERE merchant_id = $1 AND " HAS_TIME
                   " AND (status <> 'processing' OR next_attempt_us <= $2) ORDER BY next_attempt_us LIMIT $3)",
                   DB_ID(merchant_id), DB_I64(now_us), DB_I64(OUTBOX_BATCH_MAX));
@@ -275,37 +286,6 @@ enum errc outbox_expire_parked(struct db *db, const struct uuid *merchant_id, in
     }
     bool unblocked = false;
     return unblock_next(db, &transaction_id, now_us, &unblocked, err);
-}
-
-// Walks every row that has a time, once, at start.
-enum errc outbox_release_leases(struct db *db, int64_t now_us, int64_t *count, struct err *err)
-{
-    return db_run(db, count, err,
-                  "UPDATE outbox SET status = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END,"
-                  " next_attempt_us = $1 WHERE status = 'processing' AND " HAS_TIME,
-                  DB_I64(now_us));
-}
-
-// The longest delay of a schedule plus its jitter: retry_schedule_parse, retry_webhook_delay_us.
-#define DELAY_MAX_US INT64_C(725760000000)
-
-enum errc outbox_clock_set_back(struct db *db, int64_t now_us, int64_t back_us, struct err *err)
-{
-    // At start there may be very many events, and mostly none must change.
-    int64_t changed_after_us = back_us > 0 ? now_us : now_us + DELAY_MAX_US;
-    enum errc rc =
-        db_run(db, NULL, err,
-               "UPDATE outbox SET next_attempt_us = CASE WHEN next_attempt_us - $2 > $1"
-               " AND next_attempt_us - $2 <= $3 THEN next_attempt_us - $2 ELSE $1 END"
-               " WHERE next_attempt_us > $4 AND " HAS_TIME " AND status <> 'processing'",
-               DB_I64(now_us), DB_I64(back_us), DB_I64(now_us + DELAY_MAX_US), DB_I64(changed_after_us));
-    if (rc != OK) {
-        return rc;
-    }
-    // created_us decides how long a parked event waits for an endpoint.
-    return db_run(db, NULL, err,
-                  "UPDATE outbox SET created_us = $1 WHERE next_attempt_us IS NOT NULL AND created_us > $1",
-                  DB_I64(now_us));
 }
 
 // --- the merchant's view

@@ -29,6 +29,7 @@ struct outbox_event {
     const char *status; // "pending", "processing", "delivered", "retrying", "dead"
     int attempts;
     int64_t next_attempt_us; // 0: finished
+    struct uuid node_id;     // whose lease it is; nil: it is not leased, or there is only one process
     int last_status_code;    // 0: none
     const char *last_error;  // NULL: none
     int64_t delivered_us;    // 0: not
@@ -71,12 +72,12 @@ enum errc outbox_next_parked(struct db *db, const struct uuid *after, struct out
 enum errc outbox_first_time(struct db *db, const struct uuid *merchant_id, int64_t *first_us,
                             struct err *err) MUST_CHECK;
 
-// Claims the merchant's event that is due longest: it becomes "processing", its time lease_until_us. *has is
-// false if none is due, or if the merchant has no endpoint. *damaged: it is claimed, but its row is damaged;
-// db_take_damage does not tell of that.
-enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t lease_until_us,
-                       struct arena *arena, struct outbox_event *row, bool *has, bool *damaged,
-                       struct err *err) MUST_CHECK;
+// Claims the merchant's event that is due longest for this node: it becomes "processing", its time
+// lease_until_us. *has is false if none is due, or if the merchant has no endpoint. *damaged: it is claimed,
+// but its row is damaged; db_take_damage does not tell of that.
+enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, const struct uuid *node_id,
+                       int64_t now_us, int64_t lease_until_us, struct arena *arena, struct outbox_event *row,
+                       bool *has, bool *damaged, struct err *err) MUST_CHECK;
 
 // For a claimed event that is damaged itself, or whose merchant is: delays it until then. If its id is
 // damaged, it waits until its lease ends.
@@ -100,7 +101,7 @@ struct outbox_attempt {
     bool endpoint_failed;        // as read with the claim: whether the attempt before this one failed
 };
 struct outbox_recorded {
-    bool done;        // false: the lease has expired and another claim has the event; nothing was written
+    bool done;        // false: the lease has ended and another claim has the event; nothing was written
     bool next_is_due; // the event is finished, and the next one of its transaction was blocked until now
 };
 // Records it, and whether the merchant's endpoint fails now.
@@ -122,6 +123,8 @@ enum errc outbox_expire_parked(struct db *db, const struct uuid *merchant_id, in
 
 // Ends every lease: at start, when no other process can hold one.
 enum errc outbox_release_leases(struct db *db, int64_t now_us, int64_t *count, struct err *err) MUST_CHECK;
+// Ends the leases of nodes that are not there any more. Walks all events that have a time.
+enum errc outbox_release_ended(struct db *db, int64_t now_us, struct err *err) MUST_CHECK;
 // The clock was set back by back_us: moves all due times back by as much, so that every retry keeps its
 // distance. Call it at start, too, with 0 if the clock was not set back: an event that is due later than any
 // schedule allows was written by a clock that was ahead, and becomes due now. Leases keep their times,

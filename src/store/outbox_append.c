@@ -62,15 +62,17 @@ enum errc outbox_next(struct tx *tx, const struct uuid *merchant_id, const struc
 static void lease(struct tx *tx, const struct outbox_next *next, struct outbox_event *event)
 {
     const struct event_listener *events = tx->events;
+    event->node_id = tx->node_id;
     struct event_lease *leased = next->is_only_due && events != NULL && events->lease != NULL
                                      ? events->lease(events->context, event, next, tx->now_us)
                                      : NULL;
     if (leased != NULL) {
         leased->next = tx->leases;
         tx->leases = leased;
-    } else if (event->next_attempt_us == tx->now_us) {
-        tx->event_due = true;
+        return;
     }
+    event->node_id = (struct uuid){0};
+    tx->event_due |= event->next_attempt_us == tx->now_us;
 }
 
 enum errc outbox_append(struct tx *tx, const struct outbox_next *next, struct outbox_event *event,
@@ -82,8 +84,9 @@ enum errc outbox_append(struct tx *tx, const struct outbox_next *next, struct ou
     return db_run(
         tx->db, NULL, err,
         "INSERT INTO outbox (id, merchant_id, livemode, transaction_id, type, body, status, attempts,"
-        " next_attempt_us, created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)",
+        " next_attempt_us, created_us, node_id) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10)",
         DB_ID(&event->id), DB_ID(&event->merchant_id), DB_I64(event->livemode),
         DB_ID_OR_NULL(&event->transaction_id), DB_STR(event->type), DB_STR(event->body),
-        DB_STR(event->status), DB_I64(event->next_attempt_us), DB_I64(event->created_us));
+        DB_STR(event->status), DB_I64(event->next_attempt_us), DB_I64(event->created_us),
+        DB_ID_OR_NULL(&event->node_id));
 }

@@ -241,6 +241,14 @@ static const char step_13[] =
     "CREATE INDEX payments_rare ON payments(merchant_id, livemode, status, id, currency, amount_thousandths)"
     " WHERE status <> 'completed';";
 
-const char *const schema_steps[] = {step_1, step_2, step_3,  step_4,  step_5,  step_6, step_7,
-                                    step_8, step_9, step_10, step_11, step_12, step_13};
+// The processes that share a database (nodes.h), and which of them holds a row's lease.
+static const char step_14[] =
+    "CREATE TABLE nodes ("
+    " id BLOB PRIMARY KEY, name TEXT NOT NULL, started_us INTEGER NOT NULL, beat INTEGER NOT NULL,"
+    " beat_us INTEGER NOT NULL, trusts INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE operations ADD COLUMN node_id BLOB;"
+    "ALTER TABLE outbox ADD COLUMN node_id BLOB;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3,  step_4,  step_5,  step_6,  step_7,
+                                    step_8, step_9, step_10, step_11, step_12, step_13, step_14};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -17,18 +17,13 @@
 #include "store/job_queue.h"
 #include "store/kept_rows.h"
 #include "store/migrate.h"
+#include "store/node.h"
+#include "store/worker.h"
 
 // Requests' jobs that are out at the same time (job_queue.h). The loop finishes as many in a few
 // milliseconds, and as many to a commit keep it busy unless a commit takes longer than that.
 #define WRITES_OUT_MAX 64
 #define READS_OUT_MAX 256
-
-struct worker {
-    struct store *store;
-    struct db *db;
-    pthread_t thread;
-    bool started;
-};
 
 struct store {
     struct loop *loop;
@@ -124,7 +119,7 @@ bool store_in_place(struct store *store)
 static void *write_jobs(void *argument)
 {
     struct worker *worker = argument;
-    struct store *store = worker->store;
+    struct store *store = worker->context;
     struct list batch;
     list_init(&batch);
     size_t count;
@@ -145,7 +140,7 @@ static void *write_jobs(void *argument)
 static void *read_jobs(void *argument)
 {
     struct worker *worker = argument;
-    struct store *store = worker->store;
+    struct store *store = worker->context;
     const size_t readers = (size_t)store->options.readers;
     struct list batch;
     list_init(&batch);
@@ -160,62 +155,31 @@ static void *read_jobs(void *argument)
     return NULL;
 }
 
-static enum errc worker_open(struct worker *worker, struct store *store, bool writable, struct err *err)
-{
-    worker->store = store;
-    const enum errc rc = store->driver->open(store->options.database, writable, &worker->db, err);
-    if (rc == OK) {
-        kept_rows_start(worker->db);
-    }
-    return rc;
-}
-
-static enum errc run_check(const struct store_options *options, struct db *db, struct err *err)
-{
-    enum errc rc = db->driver->begin(db, true, err);
-    if (rc != OK) {
-        return rc;
-    }
-    rc = options->check(db, options->check_context, err);
-    if (rc != OK) {
-        db->driver->rollback(db);
-        return rc;
-    }
-    return db->driver->commit(db, err);
-}
-
 static enum errc open_connections(struct store *store, struct err *err)
 {
     const struct db_driver *driver = store->driver;
     // Where a second server must not be, it must not even migrate.
     enum errc rc = driver->claim != NULL ? driver->claim(store->options.database, &store->claim, err) : OK;
     if (rc == OK) {
-        rc = worker_open(&store->writer, store, true, err);
+        rc = worker_open(&store->writer, driver, store->options.database, true, err);
     }
     if (rc == OK) {
         rc = migrate(store->writer.db, err);
     }
     if (rc == OK && store->options.check != NULL) {
-        rc = run_check(&store->options, store->writer.db, err);
+        rc = db_alone(store->writer.db, store->options.check, store->options.check_context, err);
     }
     if (rc == OK) {
         rc = checkpointer_open(&store->checkpointer, driver, store->options.database, err);
     }
     for (int i = 0; i < store->options.readers && rc == OK; i++) {
-        rc = worker_open(&store->readers[i], store, false, err);
+        rc = worker_open(&store->readers[i], driver, store->options.database, false, err);
+    }
+    if (rc == OK && store->options.node_name != NULL && driver->claim == NULL) {
+        rc = node_open(store->writer.db, store->loop, store->options.random, store->options.node_name,
+                       &store->source.node, err);
     }
     return rc;
-}
-
-static enum errc worker_start(struct worker *worker, void *(*run)(void *), const char *name, struct err *err)
-{
-    const int code = pthread_create(&worker->thread, NULL, run, worker);
-    if (code != 0) {
-        return err_set(err, ERR_IO, "cannot start a database thread: %s", strerrordesc_np(code));
-    }
-    worker->started = true;
-    pthread_setname_np(worker->thread, name);
-    return OK;
 }
 
 // Only the loop thread receives signals.
@@ -228,12 +192,12 @@ static enum errc start_threads(struct store *store, struct err *err)
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    enum errc rc = worker_start(&store->writer, write_jobs, "db-writer", err);
+    enum errc rc = worker_start(&store->writer, write_jobs, store, "db-writer", err);
     if (rc == OK) {
         rc = checkpointer_start(&store->checkpointer, err);
     }
     for (int i = 0; i < store->options.readers && rc == OK; i++) {
-        rc = worker_start(&store->readers[i], read_jobs, "db-reader", err);
+        rc = worker_start(&store->readers[i], read_jobs, store, "db-reader", err);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
@@ -278,6 +242,7 @@ enum errc store_open(struct loop *loop, const struct store_options *options, str
         rc = start_threads(store, err);
     }
     if (rc == OK) {
+        node_start(store->source.node, store);
         *out = store;
         store = NULL;
     }
@@ -346,6 +311,16 @@ size_t store_waiting(const struct store *store)
     return atomic_load(&store->waiting);
 }
 
+bool store_is_shared(const struct store *store)
+{
+    return store->source.node != NULL;
+}
+
+int64_t store_nodes(const struct store *store)
+{
+    return node_count(store->source.node);
+}
+
 int64_t store_lists_prepared(const struct store *store)
 {
     int64_t prepared = store->writer.db->prepared_total;
@@ -355,24 +330,10 @@ int64_t store_lists_prepared(const struct store *store)
     return prepared;
 }
 
-static void worker_join(struct worker *worker)
-{
-    if (worker->started) {
-        pthread_join(worker->thread, NULL);
-    }
-}
-
-static void worker_close(struct worker *worker)
-{
-    if (worker->db) {
-        kept_rows_stop(worker->db);
-        worker->store->driver->close(worker->db);
-    }
-}
-
 void store_close(struct store *store)
 {
     store->closed = true;
+    node_stop(store->source.node);
     list_remove(&store->turn_end.link); // closing wakes the threads
     job_queue_close(&store->reads);
     job_queue_close(&store->writes);
@@ -382,6 +343,7 @@ void store_close(struct store *store)
         worker_join(&store->readers[i]);
         worker_close(&store->readers[i]);
     }
+    node_leave(store->source.node, store->writer.db);
     worker_close(&store->writer); // the last connection to close copies the rest of the write-ahead log
     if (store->claim >= 0) {
         close(store->claim);
@@ -394,5 +356,6 @@ void store_free(struct store *store)
     job_queue_destroy(&store->reads);
     job_queue_destroy(&store->writes);
     free(store->readers);
+    node_free(store->source.node);
     free(store);
 }

@@ -18,6 +18,9 @@ struct store_options {
     size_t batch_max;     // jobs in one transaction
     struct random *random;
     const struct keyring *keyring;
+    // Registers this process as a node of this name, if several processes may serve the database (node.h).
+    // NULL: it is the only one.
+    const char *node_name;
     // Runs in the first transaction after migrating. If it fails, so does store_open. NULL: nothing.
     enum errc (*check)(struct db *db, void *context, struct err *err);
     void *check_context;
@@ -45,6 +48,18 @@ void store_submit_always(struct store *store, struct store_job *job);
 
 // The number of jobs that are queued or running. Any thread.
 size_t store_waiting(const struct store *store);
+
+// Whether other processes may serve the same database at this time: what they write must be looked for.
+bool store_is_shared(const struct store *store);
+// How long a look for due work may be put off: alone_us where this process is the only one, and less where
+// others write, whose commits wake nobody here.
+#define STORE_POLL_US 100000
+static inline int64_t store_poll_us(const struct store *store, int64_t alone_us)
+{
+    return store_is_shared(store) && alone_us > STORE_POLL_US ? STORE_POLL_US : alone_us;
+}
+// How many nodes share the database, with this one. Loop thread.
+int64_t store_nodes(const struct store *store);
 
 // How many statements were prepared for lists. Any thread, until store_close.
 int64_t store_lists_prepared(const struct store *store);

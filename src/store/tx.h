@@ -22,6 +22,7 @@ struct tx {
     struct arena *arena; // for what is read and built; the job's owner frees it
     struct random *random;
     const struct keyring *keyring;
+    struct uuid node_id;   // of this process, which holds the leases that it writes; nil: it is the only one
     int64_t now_us;        // wall clock; everything written has this time
     const char *cause;     // of the changes: "api", "event", "recovery"
     const char *cause_ref; // request id, provider's event id; NULL: none

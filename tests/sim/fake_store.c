@@ -216,6 +216,12 @@ size_t store_waiting(const struct store *store)
     return store->waiting;
 }
 
+bool store_is_shared(const struct store *store)
+{
+    (void)store;
+    return false;
+}
+
 int64_t store_lists_prepared(const struct store *store)
 {
     (void)store;

@@ -78,9 +78,9 @@ static inline bool claim(struct fixture *f, struct uuid merchant_id, int64_t now
 {
     bool has = false;
     bool damaged = false;
-    assert_int_equal(
-        outbox_claim(f->db, &merchant_id, now_us, now_us + LEASE, &f->arena, event, &has, &damaged, &f->err),
-        OK);
+    assert_int_equal(outbox_claim(f->db, &merchant_id, &(struct uuid){0}, now_us, now_us + LEASE, &f->arena,
+                                  event, &has, &damaged, &f->err),
+                     OK);
     assert_false(damaged);
     return has;
 }

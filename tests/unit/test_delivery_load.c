@@ -191,8 +191,8 @@ static void claim_all(struct fixture *f, struct db *db, void *context)
     struct err err;
     bool has = false;
     bool damaged = false;
-    assert_int_equal(outbox_claim(db, context, now_us(f), now_us(f) + 45 * US_PER_S, &f->arena, &claimed,
-                                  &has, &damaged, &err),
+    assert_int_equal(outbox_claim(db, context, &(struct uuid){0}, now_us(f), now_us(f) + 45 * US_PER_S,
+                                  &f->arena, &claimed, &has, &damaged, &err),
                      OK);
     assert_true(has);
 }

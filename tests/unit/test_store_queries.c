@@ -24,8 +24,9 @@ static uint32_t claim(struct fixture *f, int64_t now_us, size_t max)
     struct operation claimed[16];
     size_t count = 0;
     uint32_t numbers = 0;
-    assert_int_equal(
-        operations_claim(f->db, now_us, 110 * US_PER_S, &f->arena, claimed, max, &count, &f->err), OK);
+    assert_int_equal(operations_claim(f->db, &(struct uuid){0}, now_us, 110 * US_PER_S, &f->arena, claimed,
+                                      max, &count, &f->err),
+                     OK);
     assert_true(count <= max);
     for (size_t i = 0; i < count; i++) {
         numbers |= 1u << claimed[i].subject_id.bytes[15];
@@ -38,7 +39,7 @@ static uint32_t claim(struct fixture *f, int64_t now_us, size_t max)
 static int64_t next_due(struct fixture *f)
 {
     int64_t due_us = 0;
-    assert_int_equal(operations_next_due(f->db, &due_us, &f->err), OK);
+    assert_int_equal(operations_next_due(f->db, &(struct uuid){0}, &due_us, &f->err), OK);
     return due_us;
 }
 

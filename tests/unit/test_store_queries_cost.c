@@ -75,8 +75,9 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(payment_history_append(f->db, &entry, &f->err), OK); // its id is taken
     insert_operation(f, 1, NOW_US);
     struct operation operation = operation_of(f, 1, NOW_US);
-    assert_int_equal(operations_claim(f->db, NOW_US, 1, &f->arena, &operation, 1, &count, &f->err), OK);
-    assert_int_equal(operations_next_due(f->db, &number, &f->err), OK);
+    assert_int_equal(
+        operations_claim(f->db, &(struct uuid){0}, NOW_US, 1, &f->arena, &operation, 1, &count, &f->err), OK);
+    assert_int_equal(operations_next_due(f->db, &(struct uuid){0}, &number, &f->err), OK);
     assert_int_equal(operation_get(f->db, &operation.subject_id, "charge", &f->arena, &operation, &f->err),
                      OK);
     assert_int_equal(operation_update(f->db, &operation, &f->err), OK);

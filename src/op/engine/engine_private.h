@@ -69,6 +69,11 @@ static inline struct op *op_of(struct store_job *job)
 {
     return CONTAINER_OF(job, struct op_record, job)->op;
 }
+// For a job that writes what became of the attempt. *held is false if the operation is closed, or if this
+// node was taken for dead and its lease was given up: then another attempt finds the outcome, and nothing may
+// be written.
+enum errc op_get_held(struct op *op, struct tx *tx, struct operation *row, bool *held,
+                      struct err *err) MUST_CHECK;
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);
 // Whether an attempt of the same operation is under way.
 bool op_is_under_way(struct engine *engine, const struct op *op);
@@ -85,7 +90,7 @@ bool op_read_next_page(struct op *op);
 enum errc op_open_key(struct op *op, struct tx *tx, const struct uuid *version_id, struct secret *key,
                       struct err *err) MUST_CHECK;
 
-// verdict.c. Sets the time of the next attempt, if there is one.
+// verdict.c. Ends the lease and sets the time of the next attempt, if there is one.
 void op_apply_verdict(struct op *op, const struct tx *tx);
 
 // key_proof.c. Before the plan: finds the merchant's present key if the operation's own may be refused.

@@ -31,6 +31,7 @@ static struct op *op_new(struct engine *engine, const struct op_kind *kind, cons
     list_init(&op->link);
     op->cause = cause;
     op->slot = *slot;
+    op->leased_by = row->node_id;
     op->leased_until_us = row->next_attempt_us;
     op->row = *row;
     op->row.body = arena_strdup(&op->arena, row->body);
@@ -130,6 +131,7 @@ enum errc op_prepare(struct engine *engine, const struct op_kind *kind, struct o
     }
     row->attempts = 1;
     row->next_attempt_us = tx->now_us + op_lease_us(engine);
+    row->node_id = tx->node_id;
     enum errc rc = op_plan(engine, kind, row, &slot, tx, op, &already_done, err);
     if (rc == OK && already_done) {
         // The caller looked at the same rows before it prepared this: they contradict each other.
@@ -154,6 +156,17 @@ static bool is_rescheduled(const struct op *op, const struct operation *row)
            row->next_attempt_us < op->leased_until_us + op_lease_us(op->engine);
 }
 
+enum errc op_get_held(struct op *op, struct tx *tx, struct operation *row, bool *held, struct err *err)
+{
+    *held = false;
+    enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, row, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? OK : rc; // closed by another way
+    }
+    *held = uuid_equal(&row->node_id, &op->leased_by);
+    return OK;
+}
+
 static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct op *op = op_of(job);
@@ -161,9 +174,10 @@ static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *er
     op->verdict = VERDICT_CLOSE;
     op->record->answer = (struct op_answer){0};
     struct operation row = {0};
-    enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
-    if (rc != OK) {
-        return rc == ERR_NOT_FOUND ? OK : rc; // closed by another way
+    bool held = false;
+    enum errc rc = op_get_held(op, tx, &row, &held, err);
+    if (rc != OK || !held) {
+        return rc;
     }
     bool rescheduled = is_rescheduled(op, &row);
     op->row = row;

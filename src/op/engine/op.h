@@ -101,6 +101,7 @@ struct op {
     struct table_node active;  // in the engine's table of operations under way
     struct limiter_slot slot;  // of its account; taken before it was planned, released at its end
     struct op_key key;
+    struct uuid leased_by;           // the node; settle finds out whether the lease still is this one's
     int64_t leased_until_us;         // by its claim; to have the operation sooner, others move the row's time
     int64_t requeue_until_us;        // when the next attempt is due, if this one is not made
     struct arena page_arena;         // the answer; of a list of payments only the present page

@@ -10,15 +10,17 @@ static enum errc run_requeue(struct store_job *job, struct tx *tx, struct err *e
 {
     struct op *op = op_of(job);
     struct operation row = {0};
+    bool held = false;
     arena_release(&op->settle_arena);
-    enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
-    if (rc == ERR_NOT_FOUND) {
-        return OK; // closed by another way
+    enum errc rc = op_get_held(op, tx, &row, &held, err);
+    if (rc != OK || !held) {
+        return rc;
     }
     row.attempts = op->row.attempts - !limiter_slot_has_called(&op->slot);
     row.unresolved = op->row.unresolved || limiter_slot_has_called(&op->slot);
     row.next_attempt_us = op->requeue_until_us;
-    return rc == OK ? operation_update(tx->db, &row, err) : rc;
+    row.node_id = (struct uuid){0};
+    return operation_update(tx->db, &row, err);
 }
 
 static void requeued(struct store_job *job)

@@ -57,6 +57,13 @@ static void claim_clear(struct claim *claim)
     arena_release(&claim->arena);
 }
 
+static enum errc put_off(struct tx *tx, struct operation *row, int64_t wait_us, struct err *err)
+{
+    row->next_attempt_us = tx->now_us + wait_us;
+    row->node_id = (struct uuid){0};
+    return operation_update(tx->db, row, err);
+}
+
 // Plans one claimed row. What cannot be planned is set aside.
 static enum errc plan_row(struct claim *claim, struct tx *tx, struct operation *row, struct err *err)
 {
@@ -71,13 +78,11 @@ static enum errc plan_row(struct claim *claim, struct tx *tx, struct operation *
         return op_set_aside(&claim->aside, tx, row, tx->now_us, damage, err);
     }
     if (kind->background && claim->background++ >= claim->background_max) {
-        row->next_attempt_us = tx->now_us + BACKGROUND_AGAIN_US;
-        return operation_update(tx->db, row, err);
+        return put_off(tx, row, BACKGROUND_AGAIN_US, err);
     }
     if (!limiter_take(claim->engine->limiter, &row->merchant_id, row->livemode, CALL_FROM_RECOVERY, &slot,
                       &wait_us)) {
-        row->next_attempt_us = tx->now_us + wait_us;
-        return operation_update(tx->db, row, err);
+        return put_off(tx, row, wait_us, err);
     }
     row->unresolved = row->unresolved || row->attempts > 0; // a lost attempt may have been carried out
     row->attempts++;
@@ -107,7 +112,7 @@ static enum errc take_up(const struct engine *engine, struct tx *tx, int64_t now
     int64_t alive_us = 0;
     int64_t released = 0;
     enum errc rc = meta_alive_get(tx->db, &alive_us, err);
-    if (rc == OK) {
+    if (rc == OK && !store_is_shared(engine->options.store)) {
         int64_t held_us = alive_us > now_us ? INT64_MAX - now_us : op_lease_us(engine);
         rc = operations_release_leases(tx->db, now_us, held_us, &released, err);
     }
@@ -147,14 +152,14 @@ static enum errc run_claim(struct store_job *job, struct tx *tx, struct err *err
     }
     struct operation *rows = arena_alloc(&claim->arena, CLAIM_MAX * sizeof(*rows));
     if (rc == OK) {
-        rc = operations_claim(tx->db, tx->now_us, op_lease_us(engine), &claim->arena, rows, claim->max,
-                              &claim->claimed, err);
+        rc = operations_claim(tx->db, &tx->node_id, tx->now_us, op_lease_us(engine), &claim->arena, rows,
+                              claim->max, &claim->claimed, err);
     }
     for (size_t i = 0; rc == OK && i < claim->claimed; i++) {
         rc = plan_row(claim, tx, &rows[i], err);
     }
     if (rc == OK) {
-        rc = operations_next_due(tx->db, &claim->next_due_us, err);
+        rc = operations_next_due(tx->db, &tx->node_id, &claim->next_due_us, err);
     }
     return rc;
 }
@@ -264,7 +269,8 @@ void engine_due(struct engine *engine, int64_t due_us)
 {
     int64_t now_us = loop_wall_us(engine->options.loop);
     // The clock may jump, and other processes write too: look at least this often.
-    int64_t latest_us = now_us + engine->options.config->reconcile_interval_ms * US_PER_MS;
+    int64_t latest_us = now_us + store_poll_us(engine->options.store,
+                                               engine->options.config->reconcile_interval_ms * US_PER_MS);
     int64_t at_us = due_us < latest_us ? due_us : latest_us;
     if (at_us < engine->sweep_due_us) {
         engine->sweep_due_us = at_us;

@@ -50,9 +50,10 @@ static enum errc run_abandon(struct store_job *job, struct tx *tx, struct err *e
     struct op *op = op_of(job);
     arena_release(&op->settle_arena);
     struct operation row = {0};
-    enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, &row, err);
-    if (rc != OK) {
-        return rc == ERR_NOT_FOUND ? OK : rc; // closed by another way
+    bool held = false;
+    enum errc rc = op_get_held(op, tx, &row, &held, err);
+    if (rc != OK || !held) {
+        return rc;
     }
     op->row = row;
     op_retry(op); // like an attempt that a crash lost

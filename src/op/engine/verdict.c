@@ -56,6 +56,7 @@ static int64_t retry_delay_us(const struct op *op, const struct tx *tx)
 
 void op_apply_verdict(struct op *op, const struct tx *tx)
 {
+    op->row.node_id = (struct uuid){0};
     switch (op->verdict) {
     case VERDICT_CLOSE:
         break;

@@ -1,0 +1,73 @@
+// See nodes.h.
+#include "store/nodes.h"
+
+#include "store/operations.h"
+#include "store/outbox.h"
+
+// Microseconds since 1970, by the database's clock.
+#define DATABASE_US "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+
+enum errc node_insert(struct db *db, const struct uuid *id, const char *name, int64_t now_us, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "INSERT INTO nodes (id, name, started_us, beat, beat_us, trusts)"
+                  " VALUES ($1, $2, $3, 0, " DATABASE_US ", 0)",
+                  DB_ID(id), DB_STR(name), DB_I64(now_us));
+}
+
+enum errc node_beat(struct db *db, const struct uuid *id, int64_t known_beat, int64_t *beat,
+                    int64_t *database_us, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_one(db, &rows, "this node is not registered", err,
+                          "UPDATE nodes SET beat = beat + 1, beat_us = " DATABASE_US
+                          " WHERE id = $1 AND beat >= $2 RETURNING beat, beat_us",
+                          DB_ID(id), DB_I64(known_beat));
+    if (rc == OK) {
+        *beat = db_i64(&rows, 0);
+        *database_us = db_i64(&rows, 1);
+    }
+    return rc;
+}
+
+enum errc nodes_list(struct db *db, struct node_row nodes[NODES_MAX], size_t *count, struct err *err)
+{
+    DB_ROWS(rows);
+    bool has = true;
+    *count = 0;
+    enum errc rc =
+        db_query(db, &rows, err, "SELECT id, beat FROM nodes ORDER BY id LIMIT $1", DB_I64(NODES_MAX));
+    while (rc == OK && has) {
+        rc = db_next(&rows, &has, err);
+        if (rc == OK && has) {
+            nodes[(*count)++] = (struct node_row){db_uuid(&rows, 0), db_i64(&rows, 1)};
+        }
+    }
+    return rc;
+}
+
+enum errc node_delete(struct db *db, const struct uuid *id, struct err *err)
+{
+    return db_run(db, NULL, err, "DELETE FROM nodes WHERE id = $1", DB_ID(id));
+}
+
+// SKIP LOCKED: of the nodes that all find another dead, one removes it and the others do not wait.
+enum errc node_remove(struct db *db, const struct node_row *node, bool *removed, struct err *err)
+{
+    {
+        DB_ROWS(rows);
+        enum errc rc =
+            db_first(db, &rows, removed, err, "SELECT 1 FROM nodes WHERE id = $1 AND beat = $2" FREE_ONLY,
+                     DB_ID(&node->id), DB_I64(node->beat));
+        if (rc != OK || !*removed) {
+            return rc;
+        }
+    }
+    return node_delete(db, &node->id, err);
+}
+
+enum errc nodes_release_ended(struct db *db, int64_t now_us, struct err *err)
+{
+    const enum errc rc = operations_release_ended(db, now_us, err);
+    return rc == OK ? outbox_release_ended(db, now_us, err) : rc;
+}

@@ -1,0 +1,61 @@
+"""A node may end or stand still at any moment: the others do its unfinished work within 30 s, and no payer pays twice."""
+import time
+
+import pytest
+
+from stub_fixture import CHARGE, assert_the_same_request, pay, wait_for_status
+from support.background import InBackground
+from support.http_listener import Answer
+from support.stub import executed
+from test_crashes import lose
+
+TAKEN_OVER_WITHIN_S = 30
+
+
+@pytest.mark.parametrize("answer", [Answer(hang=True), executed(hang=True)], ids=["not charged", "charged"])
+def test_a_payment_under_way_is_ended_by_another_node(start_shops, stub_stripe, receiver, answer):
+    at_a, at_b = start_shops(2, patience="40s")
+    at_a.use_webhook(receiver.url)
+    stub_stripe.answer_next(*CHARGE, answer)
+    paying = InBackground(pay, at_a)
+    stub_stripe.wait_for(*CHARGE)
+    killed = time.monotonic()
+    at_a.server.kill()
+    lose(paying)
+    requests = stub_stripe.wait_for(*CHARGE, count=2, timeout=TAKEN_OVER_WITHIN_S)
+    assert time.monotonic() - killed < TAKEN_OVER_WITHIN_S
+    told = receiver.wait_for("payment.completed").json["data"]
+    again = pay(at_b)
+    assert (again.status, again.replayed) == (201, True)
+    assert (again.data["id"], again.data["status"]) == (told["id"], "completed")
+    assert_the_same_request(requests, at_b, told)
+    assert stub_stripe.charged_minor(told["id"]) == 1000 and len(receiver.deliveries) == 1
+
+
+def test_a_delivery_under_way_is_made_by_another_node(start_shops, receiver):
+    at_a, _ = start_shops(2, webhook_timeout="30s")
+    at_a.use_webhook(receiver.url)
+    receiver.answer_next(Answer(hang=True))
+    payment = at_a.pay()
+    receiver.wait_for(1)
+    at_a.server.kill()
+    first, second = receiver.wait_for(2, timeout=TAKEN_OVER_WITHIN_S)
+    assert first.body == second.body and first.json["data"]["id"] == payment["id"]
+
+
+def test_a_start_takes_nothing_from_a_live_node(start_nodes, start_shops, stub_stripe):
+    at_a, = start_shops(1)
+    stub_stripe.answer_next(*CHARGE, executed(delay_s=6))
+    paying = InBackground(pay, at_a)
+    stub_stripe.wait_for(*CHARGE)
+    start_nodes(1, beside=at_a.server)
+    assert paying.result().data["status"] == "completed"
+    assert len(stub_stripe.calls(*CHARGE)) == 1
+
+
+def test_a_node_that_ends_in_good_order_leaves_its_work_at_once(start_shops, stub_stripe):
+    at_a, at_b = start_shops(2, patience="500ms", drain_timeout="2s")
+    stub_stripe.answer_next(*CHARGE, Answer(503))
+    payment = pay(at_a).data
+    at_a.server.terminate()
+    wait_for_status(at_b, payment, "completed")
