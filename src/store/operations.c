@@ -59,6 +59,14 @@ enum errc operation_get(struct db *db, const struct uuid *subject_id, const char
     return rc;
 }
 
+enum errc operation_is_open(struct db *db, const struct uuid *subject_id, const char *kind, bool *open,
+                            struct err *err)
+{
+    DB_ROWS(rows);
+    return db_first(db, &rows, open, err, "SELECT 1 FROM operations WHERE subject_id = $1 AND kind = $2",
+                    DB_ID(subject_id), DB_STR(kind));
+}
+
 enum errc operation_update(struct db *db, const struct operation *row, struct err *err)
 {
     return db_run(db, NULL, err,

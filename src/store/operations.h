@@ -43,6 +43,8 @@ enum errc operation_insert(struct db *db, const struct operation *row, struct er
 // ERR_NOT_FOUND: it is not open any more.
 enum errc operation_get(struct db *db, const struct uuid *subject_id, const char *kind, struct arena *arena,
                         struct operation *operation, struct err *err) MUST_CHECK;
+enum errc operation_is_open(struct db *db, const struct uuid *subject_id, const char *kind, bool *open,
+                            struct err *err) MUST_CHECK;
 // Writes every column that may change. A body that is stored already stays as it is.
 enum errc operation_update(struct db *db, const struct operation *row, struct err *err) MUST_CHECK;
 enum errc operation_delete(struct db *db, const struct uuid *subject_id, const char *kind,

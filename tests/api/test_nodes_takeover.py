@@ -1,4 +1,5 @@
 """A node may end or stand still at any moment: the others do its unfinished work within 30 s, and no payer pays twice."""
+import signal
 import time
 
 import pytest
@@ -59,3 +60,21 @@ def test_a_node_that_ends_in_good_order_leaves_its_work_at_once(start_shops, stu
     payment = pay(at_a).data
     at_a.server.terminate()
     wait_for_status(at_b, payment, "completed")
+
+
+def test_a_node_that_stood_still_does_no_harm(start_shops, stub_stripe, receiver):
+    at_a, at_b = start_shops(2, patience="40s")
+    at_a.use_webhook(receiver.url)
+    stub_stripe.answer_next(*CHARGE, executed(delay_s=1))
+    paying = InBackground(pay, at_a)
+    stub_stripe.wait_for(*CHARGE)
+    at_a.server.process.signal(signal.SIGSTOP)
+    told = receiver.wait_for("payment.completed", timeout=TAKEN_OVER_WITHIN_S).json["data"]
+    at_a.server.process.signal(signal.SIGCONT)
+    answer = paying.result(timeout=TAKEN_OVER_WITHIN_S)
+    assert (answer.status, answer.data["id"], answer.data["status"]) == (201, told["id"], "completed")
+    at_a.server.wait_for_log(message="this node was taken for dead: others do its unfinished work")
+    assert at_a.pay()["status"] == "completed"
+    assert at_b.payment(told["id"])["status"] == "completed"
+    assert stub_stripe.charged_minor(told["id"]) == 1000
+    assert [event["data"]["id"] for event in receiver.events()].count(told["id"]) == 1

@@ -36,6 +36,7 @@ struct engine *engine_open(const struct engine_options *options)
         .context = engine,
     });
     engine->claim = claim_open(engine);
+    engine->elsewhere = elsewhere_open(engine);
     engine->janitor = janitor_open(engine);
     engine->retention = retention_open(engine);
     return engine;
@@ -51,6 +52,7 @@ void engine_free(struct engine *engine)
     timer_stop(engine->options.loop, &engine->patience_timer);
     timer_stop(engine->options.loop, &engine->sweep_timer);
     claim_free(engine->claim);
+    elsewhere_free(engine->elsewhere);
     janitor_free(engine->janitor);
     retention_free(engine->retention);
     op_remove_waiters(engine);

@@ -42,6 +42,7 @@ struct engine {
     int64_t recovering; // attempts under way that a sweep began
     bool wants_room;    // a sweep found no room: the next that is free is for a sweep
     struct claim *claim;
+    struct elsewhere *elsewhere; // elsewhere.c
     struct janitor *janitor;     // janitor.c
     struct retention *retention; // retention.c
     void (*on_ready)(void *context);
@@ -75,8 +76,8 @@ static inline struct op *op_of(struct store_job *job)
 enum errc op_get_held(struct op *op, struct tx *tx, struct operation *row, bool *held,
                       struct err *err) MUST_CHECK;
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);
-// Whether an attempt of the same operation is under way.
-bool op_is_under_way(struct engine *engine, const struct op *op);
+// Whether an attempt of the operation is under way in this process.
+bool op_is_under_way(struct engine *engine, const struct op_key *key);
 
 // unsettled.c. The outcome could not be recorded: tries again later. Takes the op.
 void op_unsettled(struct op *op);
@@ -106,9 +107,15 @@ enum errc key_proof_switch_key(struct op *op, struct tx *tx, struct err *err) MU
 // waiters.c. Answers all who wait for the operation.
 void op_answer_waiters(struct engine *engine, const struct op_kind *kind, const struct uuid *subject_id,
                        const struct op_answer *answer);
+// The same, as if their patience were over.
+void op_time_out(struct engine *engine, const struct op_key *key);
 void op_patience_over(struct timer *timer);
 void op_time_out_all(struct engine *engine);
 void op_remove_waiters(struct engine *engine); // at the end: those who still wait are never answered
+
+// elsewhere.c. Answers those who wait here for what another node does.
+struct elsewhere *elsewhere_open(struct engine *engine);
+void elsewhere_free(struct elsewhere *elsewhere);
 
 // janitor.c. It runs at intervals from janitor_start until the engine drains.
 struct janitor *janitor_open(struct engine *engine);

@@ -337,9 +337,9 @@ struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id)
     return key;
 }
 
-bool op_is_under_way(struct engine *engine, const struct op *op)
+bool op_is_under_way(struct engine *engine, const struct op_key *key)
 {
-    return table_find(&engine->active, &op->key, sizeof(op->key)) != NULL;
+    return table_find(&engine->active, key, sizeof(*key)) != NULL;
 }
 
 bool op_call(struct limiter_slot *slot)

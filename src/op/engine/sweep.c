@@ -178,7 +178,7 @@ static void claimed(struct store_job *job)
     claim->first = false;
     claim->step_us = 0;
     for (size_t i = 0; i < claim->count; i++) {
-        if (op_is_under_way(engine, claim->ops[i])) {
+        if (op_is_under_way(engine, &claim->ops[i]->key)) {
             op_free(claim->ops[i]); // a call that takes longer than its lease
         } else {
             op_run(claim->ops[i]);

@@ -119,6 +119,13 @@ static void answer_timeout(struct op_waiter *waiter)
     store_submit_always(waiter->engine->options.store, &timeout->job);
 }
 
+void op_time_out(struct engine *engine, const struct op_key *key)
+{
+    for (struct waiter_list *list = find_list(engine, key); list != NULL; list = find_list(engine, key)) {
+        answer_timeout(CONTAINER_OF(list->waiters.next, struct op_waiter, in_list));
+    }
+}
+
 void op_patience_over(struct timer *timer)
 {
     struct engine *engine = CONTAINER_OF(timer, struct engine, patience_timer);
