@@ -43,6 +43,16 @@ static void take_answer(struct request *request, const struct op_answer *answer)
     request->reply = answer->body;
 }
 
+// request->replayed: an answer is stored under this id.
+static enum errc answer_stored(struct request *request, struct tx *tx, const struct uuid *reply_id,
+                               struct err *err)
+{
+    struct op_answer stored = {0};
+    const enum errc rc = reply_stored(tx, reply_id, &stored, err);
+    take_answer(request, &stored);
+    return rc;
+}
+
 // No answer is stored, and the outcome is not known. While the first request may still be waiting for it,
 // this one has to wait too; after that (its process died, or the answer was pruned) nobody will answer it any
 // more, and the resource as it is now becomes the first answer.
@@ -79,21 +89,24 @@ enum errc idempotency_answer_repeat(struct request *request, struct tx *tx,
         return err_set(err, ERR_IDEMPOTENCY_KEY_REUSED,
                        "this Idempotency-Key was already used for a different request");
     }
-    struct op_answer stored = {0};
-    rc = reply_stored(tx, uuid_is_nil(&key.reply_id) ? &key.subject_id : &key.reply_id, &stored, err);
-    take_answer(request, &stored);
+    const struct uuid *reply_id = uuid_is_nil(&key.reply_id) ? &key.subject_id : &key.reply_id;
+    rc = answer_stored(request, tx, reply_id, err);
     if (rc != OK || request->replayed) {
         return rc;
     }
-    struct operation open = {0};
-    rc = operation_get(tx->db, &key.subject_id, kind->op_kind->name, request->arena, &open, err);
-    if (rc == OK) {
+    bool open = false;
+    rc = operation_is_open(tx->db, &key.subject_id, kind->op_kind->name, &open, err);
+    if (rc == OK && open) {
         return answer_open(request, tx, kind, &key, err);
     }
-    struct json_writer json = render_success(request->arena);
-    if (rc == ERR_NOT_FOUND) { // the stored bytes were pruned
-        rc = kind->render(request, tx, &key.subject_id, &json, err);
+    if (rc == OK) {
+        rc = answer_stored(request, tx, reply_id, err); // another node may have closed it since
     }
+    if (rc != OK || request->replayed) {
+        return rc;
+    }
+    struct json_writer json = render_success(request->arena);
+    rc = kind->render(request, tx, &key.subject_id, &json, err); // the stored bytes were pruned
     if (rc == OK) {
         request_answer(request, 201, &json);
         request->replayed = true;

@@ -73,6 +73,18 @@ enum errc customer_by_email(struct db *db, const struct uuid *merchant_id, bool 
     return rc;
 }
 
+enum errc customer_plan_get(struct db *db, const struct uuid *id, struct arena *arena,
+                            struct customer *customer, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_one(db, &rows, NO_SUCH_CUSTOMER, err,
+                          "SELECT " CUSTOMER_NAMES " FROM customers WHERE id = $1", DB_ID(id));
+    if (rc == OK) {
+        customer_read(&rows, arena, customer);
+    }
+    return rc;
+}
+
 enum errc customer_get(struct db *db, const struct uuid *id, struct arena *arena, struct customer *customer,
                        struct err *err)
 {
@@ -142,14 +154,30 @@ enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *row,
     return OK;
 }
 
+// One statement, which locks the customer first because it is named first.
+enum errc card_lock(struct db *db, const struct uuid *id, struct err *err)
+{
+    return db_lock(db, err,
+                   "SELECT 1 FROM customers JOIN cards ON cards.customer_id = customers.id"
+                   " WHERE cards.id = $1" LOCKED,
+                   DB_ID(id));
+}
+
+enum errc card_plan_get(struct db *db, const struct uuid *id, struct arena *arena, struct card *card,
+                        struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc =
+        db_one(db, &rows, NO_SUCH_CARD, err, "SELECT " CARD_NAMES " FROM cards WHERE id = $1", DB_ID(id));
+    return rc == OK ? card_read(&rows, arena, card, err) : rc;
+}
+
 enum errc card_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
                    struct card *card, struct err *err)
 {
-    DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, NO_SUCH_CARD, err,
-                          "SELECT " CARD_NAMES " FROM cards WHERE id = $1" LOCKED, DB_ID(id));
+    enum errc rc = card_lock(db, id, err);
     if (rc == OK) {
-        rc = card_read(&rows, arena, card, err);
+        rc = card_plan_get(db, id, arena, card, err);
     }
     if (rc == OK && merchant_id != NULL && !uuid_equal(&card->merchant_id, merchant_id)) {
         return err_set(err, ERR_NOT_FOUND, NO_SUCH_CARD);
@@ -276,11 +304,11 @@ enum errc cards_expiring(struct db *db, int month, struct arena *arena, struct c
 {
     *count = 0;
     DB_ROWS(rows);
-    enum errc rc =
-        db_query(db, &rows, err,
-                 "SELECT " CARD_NAMES " FROM cards WHERE status = 'active' AND exp_month > 0"
-                 " AND expiring_told < " EXPIRY " AND " EXPIRY " <= $1 ORDER BY " EXPIRY " LIMIT $2",
-                 DB_I64(month), DB_I64((int64_t)max));
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT " CARD_NAMES " FROM cards WHERE status = 'active' AND exp_month > 0"
+                            " AND expiring_told < " EXPIRY " AND " EXPIRY " <= $1 ORDER BY " EXPIRY
+                            " LIMIT $2" FREE_ONLY,
+                            DB_I64(month), DB_I64((int64_t)max));
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);
         if (rc == OK && has) {

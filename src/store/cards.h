@@ -7,9 +7,13 @@
 // The customer with this e-mail (folded) who is not gone. ERR_NOT_FOUND.
 enum errc customer_by_email(struct db *db, const struct uuid *merchant_id, bool livemode, const char *email,
                             struct arena *arena, struct customer *customer, struct err *err) MUST_CHECK;
-// ERR_NOT_FOUND.
+// Locks the customer in a transaction that writes. A transaction that writes a card or decides by the
+// customer's cards has locked the customer. ERR_NOT_FOUND.
 enum errc customer_get(struct db *db, const struct uuid *id, struct arena *arena, struct customer *customer,
                        struct err *err) MUST_CHECK;
+// The same for a plan: it locks nothing, so the customer may change meanwhile.
+enum errc customer_plan_get(struct db *db, const struct uuid *id, struct arena *arena,
+                            struct customer *customer, struct err *err) MUST_CHECK;
 enum errc customer_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
                           const char *provider_ref, struct arena *arena, struct customer *customer,
                           struct err *err) MUST_CHECK;
@@ -21,9 +25,15 @@ enum errc customer_set_gone(struct db *db, const struct uuid *id, int64_t now_us
 enum errc card_insert(struct db *db, const struct card *row, struct err *err) MUST_CHECK;
 // Writes every column that may change after the insert.
 enum errc card_update(struct db *db, const struct card *row, struct err *err) MUST_CHECK;
-// ERR_NOT_FOUND. merchant_id NULL: any merchant's. Text into the arena.
+// Locks the card's customer and the card in a transaction that writes. ERR_NOT_FOUND. merchant_id NULL: any
+// merchant's. Text into the arena.
 enum errc card_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id, struct arena *arena,
                    struct card *card, struct err *err) MUST_CHECK;
+// The same for a plan: it locks nothing, so the card may change meanwhile.
+enum errc card_plan_get(struct db *db, const struct uuid *id, struct arena *arena, struct card *card,
+                        struct err *err) MUST_CHECK;
+// Locks the card's customer and the card.
+enum errc card_lock(struct db *db, const struct uuid *id, struct err *err) MUST_CHECK;
 // The active card of this payment method (the provider's id), or the one that a request for this e-mail
 // (NULL: none) is saving from it, or that waits for its payer. ERR_NOT_FOUND.
 enum errc card_by_method(struct db *db, const struct uuid *merchant_id, bool livemode, const char *method,
@@ -64,7 +74,8 @@ enum errc cards_all_gone(struct db *db, const struct uuid *customer_id, int64_t 
                          struct err *err) MUST_CHECK;
 
 // Active cards whose last month is this one (time_month) or before, and whose merchant was not told of that
-// yet: the oldest expiry first, at most `max`. Leaves out damaged ones. Text into the arena.
+// yet: the oldest expiry first, at most `max`. Leaves out damaged ones, and those that another node is
+// telling of. Text into the arena.
 enum errc cards_expiring(struct db *db, int month, struct arena *arena, struct card *cards, size_t max,
                          size_t *count, struct err *err) MUST_CHECK;
 // Records that the merchant was told of the card's present expiry.

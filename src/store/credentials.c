@@ -39,6 +39,11 @@ enum errc credential_get(struct db *db, const struct uuid *merchant_id, const ch
     return rc;
 }
 
+enum errc credential_lock(struct db *db, const struct uuid *id, struct err *err)
+{
+    return db_lock(db, err, "SELECT 1 FROM credentials WHERE id = $1" LOCKED, DB_ID(id));
+}
+
 enum errc credential_list(struct db *db, const struct uuid *merchant_id, struct arena *arena,
                           struct credential credentials[2], size_t *count, struct err *err)
 {

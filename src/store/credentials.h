@@ -21,6 +21,8 @@ struct credential {
 // Finds inactive ones, too. ERR_NOT_FOUND: there are none for that mode.
 enum errc credential_get(struct db *db, const struct uuid *merchant_id, const char *provider, bool livemode,
                          struct arena *arena, struct credential *credential, struct err *err) MUST_CHECK;
+// Locks the row, for a transaction that changes what hangs on it.
+enum errc credential_lock(struct db *db, const struct uuid *id, struct err *err) MUST_CHECK;
 // Both modes, at most 2 a provider, live first.
 enum errc credential_list(struct db *db, const struct uuid *merchant_id, struct arena *arena,
                           struct credential credentials[2], size_t *count, struct err *err) MUST_CHECK;

@@ -129,6 +129,14 @@ enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const 
     return rc;
 }
 
+enum errc db_lock_values(struct db *db, struct err *err, const char *sql, const struct db_value *values,
+                         size_t count)
+{
+    const enum errc damaged = refuse_damage(db, err);
+    return damaged != OK || db->driver->lock == NULL ? damaged
+                                                     : db->driver->lock(db, sql, values, count, err);
+}
+
 static void note_damage_in(struct db *db, const char *column)
 {
     (void)snprintf(db->damaged, sizeof(db->damaged), "a value in the column %s", column);

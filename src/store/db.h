@@ -50,6 +50,11 @@ enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const 
 enum errc db_alone(struct db *db, enum errc (*run)(struct db *db, void *context, struct err *err),
                    void *context, struct err *err) MUST_CHECK;
 
+// Locks the rows of a SELECT that ends with LOCKED, for a transaction that will read or change them later.
+// Nothing where there is one writer, and in a transaction that reads. Errors may come later, as from db_run.
+enum errc db_lock_values(struct db *db, struct err *err, const char *sql, const struct db_value *values,
+                         size_t count) MUST_CHECK;
+
 #define DB_VALUES(...)                                                                                       \
     (const struct db_value[]){__VA_ARGS__},                                                                  \
         sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
@@ -60,6 +65,8 @@ enum errc db_alone(struct db *db, enum errc (*run)(struct db *db, void *context,
     db_one_values((db), (rows), (missing), (err), (sql), DB_VALUES(__VA_ARGS__))
 #define db_run(db, changed, err, sql, ...)                                                                   \
     db_run_values((db), (changed), (err), (sql), DB_VALUES(__VA_ARGS__))
+
+#define db_lock(db, err, sql, ...) db_lock_values((db), (err), (sql), DB_VALUES(__VA_ARGS__))
 
 // Columns of the present row, from 0. A NULL reads as 0, NULL, nil. Text and bytes are copied into the arena;
 // with no arena (NULL) they are the row's own, and valid only until the next row is read or the rows are

@@ -46,6 +46,9 @@ struct db_driver {
     // `commit` says so. NULL: a query does.
     enum errc (*run)(struct db *db, const char *sql, const struct db_value *values, size_t count,
                      struct err *err);
+    // As db_lock. NULL: the database has one writer, and needs no locks.
+    enum errc (*lock)(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                      struct err *err);
     // Waits for all that was run. NULL: nothing runs later.
     enum errc (*settle)(struct db *db, struct err *err);
     // Prepares the text on its first use and keeps the statement.

@@ -52,7 +52,7 @@ enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *ev
         "SELECT " COLUMN_NAMES(COLUMNS) " FROM inbox"
                                         " WHERE body IS NOT NULL AND payment_id IN (SELECT id FROM payments"
                                         " WHERE payments.id = inbox.payment_id) ORDER BY merchant_id, "
-                                        "payment_id, received_us LIMIT $1",
+                                        "payment_id, received_us LIMIT $1" FREE_ONLY,
         DB_I64((int64_t)max));
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);

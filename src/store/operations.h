@@ -40,9 +40,11 @@ struct operation {
 
 // Inserts it. If the same (subject, kind) is open, only brings its next attempt forward.
 enum errc operation_insert(struct db *db, const struct operation *row, struct err *err) MUST_CHECK;
-// ERR_NOT_FOUND: it is not open any more.
+// Locks it, in a transaction that writes; what it is about is locked before it. ERR_NOT_FOUND: it is not open
+// any more.
 enum errc operation_get(struct db *db, const struct uuid *subject_id, const char *kind, struct arena *arena,
                         struct operation *operation, struct err *err) MUST_CHECK;
+// For a transaction that has not locked what it is about: locks nothing.
 enum errc operation_is_open(struct db *db, const struct uuid *subject_id, const char *kind, bool *open,
                             struct err *err) MUST_CHECK;
 // Writes every column that may change. A body that is stored already stays as it is.

@@ -247,13 +247,16 @@ enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
     return unblock_next(db, &claimed->transaction_id, attempt->at_us, &recorded->next_is_due, err);
 }
 
+// The conditions of the inner SELECT are repeated by the UPDATE, here and below: another node may have
+// changed the row between the two.
 enum errc outbox_park_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t *moved,
                                struct err *err)
 {
     return db_run(db, moved, err,
                   "UPDATE outbox SET status = 'pending', node_id = NULL, next_attempt_us = " PARKED
                   " WHERE id IN (SELECT id FROM outbox WHERE merchant_id = $1 AND " HAS_TIME
-                  " AND (status <> 'processing' OR next_attempt_us <= $2) ORDER BY next_attempt_us LIMIT $3)",
+                  " AND (status <> 'processing' OR next_attempt_us <= $2) ORDER BY next_attempt_us LIMIT $3)"
+                  " AND " HAS_TIME " AND (status <> 'processing' OR next_attempt_us <= $2)",
                   DB_ID(merchant_id), DB_I64(now_us), DB_I64(OUTBOX_BATCH_MAX));
 }
 
@@ -263,7 +266,7 @@ enum errc outbox_release_merchant(struct db *db, const struct uuid *merchant_id,
     return db_run(
         db, moved, err,
         "UPDATE outbox SET next_attempt_us = $2 WHERE id IN (SELECT id FROM outbox WHERE merchant_id = $1"
-        " AND next_attempt_us = " PARKED " ORDER BY created_us LIMIT $3)",
+        " AND next_attempt_us = " PARKED " ORDER BY created_us LIMIT $3) AND next_attempt_us = " PARKED,
         DB_ID(merchant_id), DB_I64(now_us), DB_I64(OUTBOX_BATCH_MAX));
 }
 
@@ -273,12 +276,14 @@ enum errc outbox_expire_parked(struct db *db, const struct uuid *merchant_id, in
     struct uuid transaction_id;
     {
         DB_ROWS(rows);
-        enum errc rc = db_first(db, &rows, has, err,
-                                "UPDATE outbox SET status = 'dead', next_attempt_us = NULL,"
-                                " last_error = 'there was no endpoint to send it to' WHERE id ="
-                                " (SELECT id FROM outbox WHERE merchant_id = $1 AND next_attempt_us = " PARKED
-                                " AND created_us < $2 ORDER BY created_us LIMIT 1) RETURNING transaction_id",
-                                DB_ID(merchant_id), DB_I64(made_before_us));
+        enum errc rc =
+            db_first(db, &rows, has, err,
+                     "UPDATE outbox SET status = 'dead', next_attempt_us = NULL,"
+                     " last_error = 'there was no endpoint to send it to' WHERE id ="
+                     " (SELECT id FROM outbox WHERE merchant_id = $1 AND next_attempt_us = " PARKED
+                     " AND created_us < $2 ORDER BY created_us LIMIT 1) AND next_attempt_us = " PARKED
+                     " RETURNING transaction_id",
+                     DB_ID(merchant_id), DB_I64(made_before_us));
         if (!*has) {
             return rc;
         }

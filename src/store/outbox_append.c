@@ -1,5 +1,6 @@
 // How a new event is written. One statement reads its place among the events of its transaction and of its
-// merchant; each part of it has an index. Database threads.
+// merchant; each part of it has an index. It locks an open event of the transaction, if there is one: that
+// event cannot finish before the new one is there to be unblocked, whichever node sends it. Database threads.
 #include "store/columns.h"
 #include "store/job.h"
 #include "store/outbox_private.h"
@@ -50,7 +51,7 @@ enum errc outbox_next(struct tx *tx, const struct uuid *merchant_id, const struc
         "SELECT " COLUMN_NAMES(
             ENDPOINT) ", (SELECT o.id FROM outbox o WHERE o.transaction_id = $1"
                       " AND o.id >= $2 ORDER BY o.id DESC LIMIT 1), EXISTS (SELECT 1 FROM outbox o WHERE"
-                      " o.transaction_id = $1 AND o.next_attempt_us IS NOT NULL), " HAS_ENDPOINT
+                      " o.transaction_id = $1 AND o.next_attempt_us IS NOT NULL" LOCKED "), " HAS_ENDPOINT
                       ", EXISTS (SELECT 1"
                       " FROM outbox o WHERE o.merchant_id = $3 AND o.next_attempt_us <= $4 AND o." HAS_TIME
                       "), " ENDPOINT_FAILS("$3") " FROM merchants WHERE id = $3",

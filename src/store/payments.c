@@ -121,6 +121,35 @@ enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *m
     return rc;
 }
 
+enum errc payment_plan_get(struct db *db, const struct uuid *id, struct arena *arena, struct payment *payment,
+                           struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc =
+        db_one(db, &rows, NO_SUCH_PAYMENT, err, "SELECT " NAMES " FROM payments WHERE id = $1", DB_ID(id));
+    return rc == OK ? read_whole(&rows, arena, payment, err) : rc;
+}
+
+enum errc payment_lock(struct db *db, const struct uuid *id, struct err *err)
+{
+    return db_lock(db, err, "SELECT 1 FROM payments WHERE id = $1" LOCKED, DB_ID(id));
+}
+
+enum errc payment_lock_refunded(struct db *db, const struct uuid *refund_id, struct err *err)
+{
+    return db_lock(db, err,
+                   "SELECT 1 FROM payments WHERE id = (SELECT payment_id FROM refunds WHERE id = $1)" LOCKED,
+                   DB_ID(refund_id));
+}
+
+enum errc payment_lock_saving(struct db *db, const struct uuid *card_id, struct err *err)
+{
+    return db_lock(db, err,
+                   "SELECT 1 FROM payments WHERE (provider_ref, merchant_id, livemode) ="
+                   " (SELECT setup_ref, merchant_id, livemode FROM cards WHERE id = $1)" LOCKED,
+                   DB_ID(card_id));
+}
+
 enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
                          const char *provider_ref, struct arena *arena, struct payment *payment,
                          struct err *err)
@@ -128,7 +157,7 @@ enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool liv
     DB_ROWS(rows);
     enum errc rc = db_one(db, &rows, NO_SUCH_PAYMENT, err,
                           "SELECT " NAMES " FROM payments WHERE provider_ref = $1 AND merchant_id = $2"
-                          " AND livemode = $3",
+                          " AND livemode = $3" LOCKED,
                           DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
     return rc == OK ? read_whole(&rows, arena, payment, err) : rc;
 }

@@ -8,13 +8,21 @@ enum errc payment_insert(struct db *db, const struct payment *row, struct err *e
 // Writes every column that may change after the insert.
 enum errc payment_update(struct db *db, const struct payment *row, struct err *err) MUST_CHECK;
 
-// ERR_NOT_FOUND. merchant_id NULL: any merchant's (recovery). Text into the arena.
+// A transaction that writes locks the payment with these two, so that what it read stays true. ERR_NOT_FOUND.
+// merchant_id NULL: any merchant's (recovery). Text into the arena.
 enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
                       struct arena *arena, struct payment *payment, struct err *err) MUST_CHECK;
 // By the provider's id, within one merchant and mode. ERR_NOT_FOUND.
 enum errc payment_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
                          const char *provider_ref, struct arena *arena, struct payment *payment,
                          struct err *err) MUST_CHECK;
+// The same as payment_get, for a plan: it locks nothing, so the payment may change meanwhile.
+enum errc payment_plan_get(struct db *db, const struct uuid *id, struct arena *arena, struct payment *payment,
+                           struct err *err) MUST_CHECK;
+// Lock the payment, where there is one: itself, the one of a refund, the one that saves a card.
+enum errc payment_lock(struct db *db, const struct uuid *id, struct err *err) MUST_CHECK;
+enum errc payment_lock_refunded(struct db *db, const struct uuid *refund_id, struct err *err) MUST_CHECK;
+enum errc payment_lock_saving(struct db *db, const struct uuid *card_id, struct err *err) MUST_CHECK;
 // The provider's id of another payment, made near this one with the same version of credentials; NULL: none.
 enum errc payment_ref_of_version(struct db *db, const struct payment *payment, struct arena *arena,
                                  const char **provider_ref, struct err *err) MUST_CHECK;

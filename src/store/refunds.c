@@ -55,8 +55,8 @@ enum errc refund_get(struct db *db, const struct uuid *id, const struct uuid *me
                      struct arena *arena, struct refund *refund, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, NO_SUCH_REFUND, err,
-                          "SELECT " NAMES " FROM refunds WHERE id = $1" LOCKED, DB_ID(id));
+    enum errc rc =
+        db_one(db, &rows, NO_SUCH_REFUND, err, "SELECT " NAMES " FROM refunds WHERE id = $1", DB_ID(id));
     if (rc == OK) {
         rc = refund_read(&rows, arena, refund, err);
     }

@@ -1,5 +1,5 @@
-// Rows of refunds. How much of a payment is left to refund is always computed from them, in the transaction
-// that relies on it.
+// Rows of refunds. A transaction that writes one, or decides by some, has locked their payment. How much of a
+// payment is left to refund is always computed from them, in the transaction that relies on it.
 #pragma once
 
 #include "domain/refund.h"

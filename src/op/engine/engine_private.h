@@ -70,7 +70,8 @@ static inline struct op *op_of(struct store_job *job)
 {
     return CONTAINER_OF(job, struct op_record, job)->op;
 }
-// For a job that writes what became of the attempt. *held is false if the operation is closed, or if this
+// subject.c. For a job that writes what became of the attempt: locks what the operation is about, and then the
+// operation, and reads its row. *held is false if the operation is closed, or if this
 // node was taken for dead and its lease was given up: then another attempt finds the outcome, and nothing may
 // be written.
 enum errc op_get_held(struct op *op, struct tx *tx, struct operation *row, bool *held,

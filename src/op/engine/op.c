@@ -156,17 +156,6 @@ static bool is_rescheduled(const struct op *op, const struct operation *row)
            row->next_attempt_us < op->leased_until_us + op_lease_us(op->engine);
 }
 
-enum errc op_get_held(struct op *op, struct tx *tx, struct operation *row, bool *held, struct err *err)
-{
-    *held = false;
-    enum errc rc = operation_get(tx->db, &op->row.subject_id, op->kind->name, &op->settle_arena, row, err);
-    if (rc != OK) {
-        return rc == ERR_NOT_FOUND ? OK : rc; // closed by another way
-    }
-    *held = uuid_equal(&row->node_id, &op->leased_by);
-    return OK;
-}
-
 static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct op *op = op_of(job);

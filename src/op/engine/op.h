@@ -24,8 +24,18 @@ struct engine;
 struct engine_stats;
 struct op;
 
+// What an operation is about. A transaction that records an outcome locks that, and then the operation.
+enum op_subject {
+    SUBJECT_PAYMENT,
+    SUBJECT_REFUND,    // its payment
+    SUBJECT_CARD,      // with its customer
+    SUBJECT_PAID_CARD, // the payment that saves it, then as SUBJECT_CARD
+    SUBJECT_ACCOUNT,   // the credentials
+};
+
 struct op_kind {
     const char *name; // in the database
+    enum op_subject subject;
     // Database thread, in the transaction that claims the attempt. Fills op->call from op->row and the
     // database. *already_done: the outcome is known, and the operation closes without a call. After an error
     // the row is set aside and tried later, and the error is logged.

@@ -13,7 +13,7 @@
 static enum errc authenticate_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_plan_get(tx->db, &op->row.subject_id, &op->arena, &payment, err);
     *already_done = rc == OK && payment.status != PAYMENT_FAILED;
     bool sends = step_is_in_charge_window(op, tx->now_us) && !op->row.lookup_only;
     op->call.ref = payment.provider_ref;
@@ -147,6 +147,7 @@ static enum errc authenticate_timeout_answer(const struct uuid *subject_id, stru
 
 const struct op_kind op_authenticate = {
     .name = OPERATION_AUTHENTICATE,
+    .subject = SUBJECT_PAYMENT,
     .plan = authenticate_plan,
     .settle = authenticate_settle,
     .timeout_answer = authenticate_timeout_answer,

@@ -28,7 +28,7 @@ static int64_t key_number(const struct op *op, const struct payment *payment)
 static enum errc cancel_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_plan_get(tx->db, &op->row.subject_id, &op->arena, &payment, err);
     bool cancellable = payment.status == PAYMENT_PENDING || payment.status == PAYMENT_FAILED;
     *already_done = rc == OK && (!cancellable || payment.provider_ref == NULL);
     op->call.verb = op->row.read_next ? PROVIDER_RETRIEVE : PROVIDER_CANCEL;
@@ -210,6 +210,7 @@ static enum errc cancel_timeout_answer(const struct uuid *subject_id, struct tx 
 
 const struct op_kind op_cancel = {
     .name = OPERATION_CANCEL,
+    .subject = SUBJECT_PAYMENT,
     .plan = cancel_plan,
     .settle = cancel_settle,
     .timeout_answer = cancel_timeout_answer,

@@ -13,7 +13,7 @@
 static enum errc capture_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_plan_get(tx->db, &op->row.subject_id, &op->arena, &payment, err);
     *already_done = rc == OK && payment_is_captured(&payment);
     bool sends = step_key_is_held(op, tx->now_us) && !op->row.lookup_only;
     op->call.ref = payment.provider_ref;
@@ -115,6 +115,7 @@ static enum errc capture_timeout_answer(const struct uuid *subject_id, struct tx
 
 const struct op_kind op_capture = {
     .name = OPERATION_CAPTURE,
+    .subject = SUBJECT_PAYMENT,
     .plan = capture_plan,
     .settle = capture_settle,
     .timeout_answer = capture_timeout_answer,

@@ -75,7 +75,13 @@ static enum errc save_plan(struct op *op, struct tx *tx, bool *already_done, str
 {
     struct card card = {0};
     struct customer customer = {0};
-    enum errc rc = read_rows(tx, &op->row.subject_id, &op->arena, &card, &customer, err);
+    enum errc rc = card_plan_get(tx->db, &op->row.subject_id, &op->arena, &card, err);
+    if (rc == OK) {
+        rc = customer_plan_get(tx->db, &card.customer_id, &op->arena, &customer, err);
+    }
+    if (rc == OK && customer.gone_us != 0) { // what follows writes the card
+        rc = read_rows(tx, &op->row.subject_id, &op->arena, &card, &customer, err);
+    }
     *already_done = rc == OK && card.status != CARD_SAVING;
     if (rc == OK && !*already_done && customer.gone_us != 0) {
         struct customer_owner owner = owner_of(&card, &op->row.credential_version_id);
@@ -253,6 +259,7 @@ static enum errc save_timeout_answer(const struct uuid *subject_id, struct tx *t
 
 const struct op_kind op_card = {
     .name = OPERATION_CARD,
+    .subject = SUBJECT_CARD,
     .plan = save_plan,
     .settle = save_settle,
     .timeout_answer = save_timeout_answer,

@@ -15,7 +15,7 @@
 static enum errc keep_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct card card = {0};
-    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    enum errc rc = card_plan_get(tx->db, &op->row.subject_id, &op->arena, &card, err);
     *already_done = rc == OK && card.status != CARD_SAVING;
     if (rc == OK && !*already_done) {
         rc = op_take_present_version(op, tx, err);
@@ -92,6 +92,7 @@ static enum errc keep_settle(struct op *op, struct tx *tx, struct err *err)
 
 const struct op_kind op_card_keep = {
     .name = OPERATION_CARD_KEEP,
+    .subject = SUBJECT_PAID_CARD,
     .plan = keep_plan,
     .settle = keep_settle,
 };

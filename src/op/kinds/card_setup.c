@@ -90,7 +90,7 @@ static bool is_over(const struct card *card)
 static enum errc setup_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct card card = {0};
-    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    enum errc rc = card_plan_get(tx->db, &op->row.subject_id, &op->arena, &card, err);
     *already_done = rc == OK && is_over(&card);
     if (rc == OK && !*already_done) {
         rc = op_take_present_version(op, tx, err);
@@ -176,6 +176,7 @@ static enum errc setup_settle(struct op *op, struct tx *tx, struct err *err)
 
 const struct op_kind op_card_setup = {
     .name = OPERATION_CARD_SETUP,
+    .subject = SUBJECT_CARD,
     .plan = setup_plan,
     .settle = setup_settle,
 };

@@ -9,7 +9,7 @@
 static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct card card = {0};
-    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    enum errc rc = card_plan_get(tx->db, &op->row.subject_id, &op->arena, &card, err);
     *already_done = rc == OK && card.status != CARD_ACTIVE;
     if (rc == OK && !*already_done) {
         rc = op_take_present_version(op, tx, err);
@@ -41,6 +41,7 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 
 const struct op_kind op_card_sync = {
     .name = OPERATION_CARD_SYNC,
+    .subject = SUBJECT_CARD,
     .plan = sync_plan,
     .settle = sync_settle,
 };

@@ -313,6 +313,7 @@ static enum errc catch_up_count(struct tx *tx, struct engine_stats *stats, struc
 
 const struct op_kind op_catch_up = {
     .name = OPERATION_CATCH_UP,
+    .subject = SUBJECT_ACCOUNT,
     .plan = catch_up_plan,
     .settle = catch_up_settle,
     .start = catch_up_start,

@@ -47,6 +47,17 @@ static void plan_look_up(struct op *op, const struct payment *payment, int64_t n
                               (in_doubt ? STEP_CLOCK_DOUBT_S : STEP_CLOCK_SLACK_S);
 }
 
+static enum errc fail_unsent(const struct op *op, struct tx *tx, struct err *err)
+{
+    struct payment payment = {0};
+    struct op_answer kept = {0};
+    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, tx->arena, &payment, err);
+    if (rc == OK) {
+        rc = payment_fail(tx, &payment, &out_of_reach, err);
+    }
+    return rc == OK ? reply_keep_payment(tx, &payment, &kept, err) : rc;
+}
+
 static enum errc charge_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     if (op->row.attempts == 1 && !op->row.unresolved && op->row.created_us == tx->now_us &&
@@ -55,7 +66,7 @@ static enum errc charge_plan(struct op *op, struct tx *tx, bool *already_done, s
         return OK;
     }
     struct payment payment = {0};
-    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_plan_get(tx->db, &op->row.subject_id, &op->arena, &payment, err);
     op->evidence_ref = payment.provider_ref;
     if (rc == OK && payment.provider_ref == NULL && op_has_other_key(op)) {
         // Any other payment that was made with the same key is evidence, too.
@@ -65,8 +76,7 @@ static enum errc charge_plan(struct op *op, struct tx *tx, bool *already_done, s
     bool unsent = !uuid_is_nil(&payment.customer_id) && op->row.body == NULL && payment.provider_ref == NULL;
     if (rc == OK && unsent && tx->now_us >= step_charge_window_end_us(op)) {
         *already_done = true; // it was never sent, and cannot be any more
-        rc = payment_fail(tx, &payment, &out_of_reach, err);
-        return rc == OK ? reply_keep_payment(tx, &payment, &kept, err) : rc;
+        return fail_unsent(op, tx, err);
     }
     if (rc == OK && unsent) {
         rc = charge_customer_plan(op, tx, &payment, err);
@@ -268,6 +278,7 @@ static enum errc charge_timeout_answer(const struct uuid *subject_id, struct tx 
 
 const struct op_kind op_charge = {
     .name = OPERATION_CHARGE,
+    .subject = SUBJECT_PAYMENT,
     .keeps_version = true,
     .plan = charge_plan,
     .settle = charge_settle,

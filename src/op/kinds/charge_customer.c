@@ -6,6 +6,7 @@
 #include "op/kinds/customer.h"
 #include "store/cards.h"
 #include "store/idempotency.h"
+#include "store/payments.h"
 
 static enum errc find(struct engine *engine, struct tx *tx, const struct payment *payment,
                       const struct uuid *credential_version_id, struct customer *customer, struct err *err)
@@ -42,9 +43,10 @@ static enum errc find_hash(struct op *op, struct tx *tx, struct payment *payment
 enum errc charge_customer_plan(struct op *op, struct tx *tx, struct payment *payment, struct err *err)
 {
     struct customer customer = {0};
-    enum errc rc = customer_get(tx->db, &payment->customer_id, &op->arena, &customer, err);
+    enum errc rc = customer_plan_get(tx->db, &payment->customer_id, &op->arena, &customer, err);
     if (rc == OK && customer.gone_us != 0) { // deleted at the provider before the charge named it
-        rc = find(op->engine, tx, payment, &op->row.credential_version_id, &customer, err);
+        rc = payment_get(tx->db, &payment->id, NULL, &op->arena, payment, err);
+        rc = rc == OK ? find(op->engine, tx, payment, &op->row.credential_version_id, &customer, err) : rc;
         rc = rc == OK ? payment_set_customer(tx, payment, &customer.id, err) : rc;
     }
     if (rc != OK) {

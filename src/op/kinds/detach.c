@@ -39,7 +39,7 @@ static enum errc detach_plan(struct op *op, struct tx *tx, bool *already_done, s
 {
     struct card card = {0};
     struct credential present = {0};
-    enum errc rc = card_get(tx->db, &op->row.subject_id, NULL, &op->arena, &card, err);
+    enum errc rc = card_plan_get(tx->db, &op->row.subject_id, &op->arena, &card, err);
     if (rc == OK) {
         rc = is_saved_again(tx, &op->arena, &card, already_done, err);
     }
@@ -74,6 +74,7 @@ static enum errc detach_settle(struct op *op, struct tx *tx, struct err *err)
 
 const struct op_kind op_detach = {
     .name = OPERATION_DETACH,
+    .subject = SUBJECT_CARD,
     .plan = detach_plan,
     .settle = detach_settle,
 };

@@ -244,6 +244,7 @@ static enum errc events_settle(struct op *op, struct tx *tx, struct err *err)
 
 const struct op_kind op_events = {
     .name = OPERATION_EVENTS,
+    .subject = SUBJECT_ACCOUNT,
     .plan = events_plan,
     .settle = events_settle,
     .start = events_start,

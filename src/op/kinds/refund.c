@@ -22,7 +22,7 @@ static enum errc get_payment(struct op *op, struct tx *tx, struct payment *payme
 {
     struct refund refund = {0};
     enum errc rc = refund_get(tx->db, &op->row.subject_id, NULL, &op->arena, &refund, err);
-    return rc == OK ? payment_get(tx->db, &refund.payment_id, NULL, &op->arena, payment, err) : rc;
+    return rc == OK ? payment_plan_get(tx->db, &refund.payment_id, &op->arena, payment, err) : rc;
 }
 
 // A lost answer may have been a refund. While the key holds, sending it again is safe; after that, only
@@ -194,6 +194,7 @@ static enum errc refund_timeout_answer(const struct uuid *subject_id, struct tx 
 
 const struct op_kind op_refund = {
     .name = OPERATION_REFUND,
+    .subject = SUBJECT_REFUND,
     .plan = refund_plan,
     .settle = refund_settle,
     .timeout_answer = refund_timeout_answer,
@@ -233,6 +234,7 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 
 const struct op_kind op_refund_sync = {
     .name = OPERATION_REFUND_SYNC,
+    .subject = SUBJECT_REFUND,
     .plan = sync_plan,
     .settle = sync_settle,
 };

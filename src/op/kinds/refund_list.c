@@ -16,7 +16,7 @@
 static enum errc refunds_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_plan_get(tx->db, &op->row.subject_id, &op->arena, &payment, err);
     *already_done = rc == OK && payment.provider_ref == NULL;
     op->call.verb = PROVIDER_REFUND_LIST;
     op->call.ref = payment.provider_ref;
@@ -147,6 +147,7 @@ static enum errc refunds_settle(struct op *op, struct tx *tx, struct err *err)
 
 const struct op_kind op_refund_list = {
     .name = OPERATION_REFUND_LIST,
+    .subject = SUBJECT_PAYMENT,
     .plan = refunds_plan,
     .settle = refunds_settle,
 };

@@ -8,7 +8,7 @@
 static enum errc sync_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)
 {
     struct payment payment = {0};
-    enum errc rc = payment_get(tx->db, &op->row.subject_id, NULL, &op->arena, &payment, err);
+    enum errc rc = payment_plan_get(tx->db, &op->row.subject_id, &op->arena, &payment, err);
     *already_done = rc == OK && (payment_is_captured(&payment) || payment.provider_ref == NULL);
     op->call.verb = PROVIDER_RETRIEVE;
     op->call.ref = payment.provider_ref;
@@ -47,6 +47,7 @@ static enum errc sync_settle(struct op *op, struct tx *tx, struct err *err)
 
 const struct op_kind op_sync = {
     .name = OPERATION_SYNC,
+    .subject = SUBJECT_PAYMENT,
     .plan = sync_plan,
     .settle = sync_settle,
 };

@@ -17,6 +17,9 @@ static enum errc find_card_and_mark_saving(struct tx *tx, struct arena *arena, c
     if (rc == OK) {
         rc = card_by_ref(tx->db, merchant_id, event->livemode, event->object_id, arena, card, err);
     }
+    if (rc == OK) {
+        rc = card_get(tx->db, &card->id, merchant_id, arena, card, err); // locked
+    }
     return rc == ERR_NOT_FOUND && saving > 0 ? OK : rc;
 }
 

@@ -70,6 +70,9 @@ enum errc postgres_query_once(struct db *db, struct db_rows *rows, const char *s
 // Sends a statement whose result nobody needs. It may fail later: the next read says so.
 enum errc postgres_run(struct db *db, const char *sql, const struct db_value *values, size_t count,
                        struct err *err) MUST_CHECK;
+// The same for a statement that only locks rows.
+enum errc postgres_lock(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                        struct err *err) MUST_CHECK;
 // Sends a command without parameters or rows: BEGIN, SAVEPOINT ...
 enum errc postgres_control(struct postgres *postgres, const char *sql, struct err *err) MUST_CHECK;
 // The statement's PREPARE was answered.

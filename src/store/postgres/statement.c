@@ -266,6 +266,13 @@ enum errc postgres_run(struct db *db, const char *sql, const struct db_value *va
     return send(postgres, sql, keep, POSTGRES_RUN, values, count, err);
 }
 
+enum errc postgres_lock(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                        struct err *err)
+{
+    struct postgres *postgres = postgres_of(db);
+    return postgres->writable ? send(postgres, sql, keep, POSTGRES_RUN, values, count, err) : OK;
+}
+
 enum errc postgres_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
                          size_t count, struct err *err)
 {
