@@ -165,7 +165,10 @@ static enum errc put(struct request *request, struct tx *tx, struct err *err)
 {
     const struct webhook_input *input = request->input;
     struct merchant merchant = {0};
-    enum errc rc = check_mode(request, tx, err);
+    enum errc rc = merchant_lock(tx->db, &request->principal.merchant_id, err);
+    if (rc == OK) {
+        rc = check_mode(request, tx, err);
+    }
     if (rc != OK) {
         return rc;
     }

@@ -16,6 +16,7 @@
 #include "op/kinds/events.h"
 #include "op/state/render.h"
 #include "store/credentials.h"
+#include "store/merchants.h"
 #include "store/sealed.h"
 
 struct providers_input {
@@ -184,8 +185,11 @@ static enum errc next_credential(struct request *request, struct tx *tx, struct 
                                  struct err *err)
 {
     const struct providers_input *input = request->input;
-    enum errc rc = credential_get(tx->db, &request->principal.merchant_id, input->provider->name,
-                                  input->livemode, request->arena, credential, err);
+    enum errc rc = merchant_lock(tx->db, &request->principal.merchant_id, err);
+    if (rc == OK) {
+        rc = credential_get(tx->db, &request->principal.merchant_id, input->provider->name, input->livemode,
+                            request->arena, credential, err);
+    }
     if (rc == ERR_NOT_FOUND) {
         *credential = (struct credential){
             .id = uuid_new(tx->random, request->now_us),
@@ -274,8 +278,11 @@ enum errc providers_delete_work(struct request *request, struct tx *tx, struct e
     struct credential credentials[2];
     size_t count = 0;
     size_t stopped = 0;
-    enum errc rc =
-        credential_list(tx->db, &request->principal.merchant_id, request->arena, credentials, &count, err);
+    enum errc rc = merchant_lock(tx->db, &request->principal.merchant_id, err);
+    if (rc == OK) {
+        rc = credential_list(tx->db, &request->principal.merchant_id, request->arena, credentials, &count,
+                             err);
+    }
     for (size_t i = 0; rc == OK && i < count; i++) {
         bool visible = request->principal.livemode || !credentials[i].livemode;
         if (visible && credentials[i].is_active && text_equal(request->param, credentials[i].provider)) {

@@ -45,6 +45,11 @@ void kept_rows_stop(struct db *db)
     }
 }
 
+void kept_rows_recheck(struct db *db)
+{
+    db->generation_known = false;
+}
+
 static enum errc check_generation(struct db *db, struct err *err)
 {
     if (db->generation_known) {

@@ -12,6 +12,9 @@
 void kept_rows_start(struct db *db);
 void kept_rows_stop(struct db *db);
 
+// The transaction has locked something: rows that were right before that may have changed until then.
+void kept_rows_recheck(struct db *db);
+
 // As db_one_values, for a query that only reads the tables above.
 enum errc kept_one_values(struct db *db, struct db_rows *rows, const char *missing, struct err *err,
                           const char *sql, const struct db_value *values, size_t count) MUST_CHECK;

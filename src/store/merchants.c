@@ -68,6 +68,12 @@ enum errc merchant_get(struct db *db, const struct uuid *id, struct arena *arena
     return rc;
 }
 
+enum errc merchant_lock(struct db *db, const struct uuid *id, struct err *err)
+{
+    kept_rows_recheck(db);
+    return db_lock(db, err, "SELECT 1 FROM merchants WHERE id = $1" LOCKED, DB_ID(id));
+}
+
 enum errc merchant_insert(struct db *db, const struct merchant *row, struct err *err)
 {
     return db_run(db, NULL, err, "INSERT INTO merchants " COLUMN_INSERT(COLUMNS), COLUMN_VALUES(COLUMNS));

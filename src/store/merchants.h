@@ -23,6 +23,9 @@ struct merchant {
 // ERR_NOT_FOUND. Text into the arena.
 enum errc merchant_get(struct db *db, const struct uuid *id, struct arena *arena, struct merchant *merchant,
                        struct err *err) MUST_CHECK;
+// Locks the merchant, for a transaction that changes it or its credentials by what it reads of them: that is
+// read anew.
+enum errc merchant_lock(struct db *db, const struct uuid *id, struct err *err) MUST_CHECK;
 enum errc merchant_insert(struct db *db, const struct merchant *row, struct err *err) MUST_CHECK;
 // Writes the webhook columns and updated_us, and forgets that the endpoint failed. ERR_NOT_FOUND.
 enum errc merchant_update_webhook(struct db *db, const struct merchant *row, struct err *err) MUST_CHECK;

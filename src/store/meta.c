@@ -26,15 +26,19 @@ static enum errc compare(struct db *db, const char *name, const char *what, cons
     return OK;
 }
 
-// Compares the id with the one remembered under this name. If there is none, remembers it.
+// Compares the id with the one remembered under this name. If there is none, remembers it, unless another
+// node is first.
 static enum errc check(struct db *db, const char *name, const char *what, const uint8_t id[KEY_ID_BYTES],
                        struct err *err)
 {
     bool remembered = false;
     enum errc rc = compare(db, name, what, id, &remembered, err);
-    return rc != OK || remembered ? rc
-                                  : db_run(db, NULL, err, "INSERT INTO meta (name, value) VALUES ($1, $2)",
-                                           DB_STR(name), DB_BYTES(id, (size_t)KEY_ID_BYTES));
+    if (rc != OK || remembered) {
+        return rc;
+    }
+    rc = db_run(db, NULL, err, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+                DB_STR(name), DB_BYTES(id, (size_t)KEY_ID_BYTES));
+    return rc == OK ? compare(db, name, what, id, &remembered, err) : rc;
 }
 
 enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],

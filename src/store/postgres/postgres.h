@@ -101,6 +101,9 @@ enum errc postgres_pipeline_sync(struct postgres *postgres, struct err *err) MUS
 
 // schema.c
 extern const struct schema_change postgres_schema_changes[];
+// Whether the statement changes a table whose rows are kept (kept_rows.h), so that a trigger advances the
+// generation.
+bool postgres_advances_generation(const char *sql);
 // The script of a schema step in PostgreSQL's words. The arena owns it.
 const char *postgres_script_of(struct arena *arena, const char *script);
 

@@ -1,10 +1,12 @@
 // The schema is written once, in SQLite's words (store/schema.c). This is all that differs: the names of two
-// types, SQLite's table options, text that is compared byte by byte, and two steps. Any thread.
+// types, SQLite's table options, text that is compared byte by byte, and two steps. The two functions use
+// only what the databases that speak PostgreSQL's protocol have, too. Any thread.
 #include "store/postgres/postgres.h"
 
 #include <string.h>
 
 #include "base/require.h"
+#include "base/text.h"
 
 static const struct {
     const char *sqlite;
@@ -14,25 +16,44 @@ static const struct {
     {" STRICT", ""},         {", WITHOUT ROWID", ""},
 };
 
+#define RANDOM_16_BYTES "decode(replace(CAST(gen_random_uuid() AS TEXT), '-', ''), 'hex')"
+// The id after `last`, if this is its last byte that can grow: the bytes after it become 0.
+#define ID_AFTER_AT(at, zeros)                                                                               \
+    " WHEN get_byte(last, " #at ") < 255 THEN substring(set_byte(last, " #at ", get_byte(last, " #at         \
+    ") + 1) FROM 1 FOR " #at " + 1) || decode('" zeros "', 'hex')"
+
 #define GENERATION_OF(table)                                                                                 \
     "CREATE TRIGGER " table "_change AFTER INSERT OR UPDATE OR DELETE ON " table                             \
     " FOR EACH ROW EXECUTE FUNCTION advance_generation();"
 
 const struct schema_change postgres_schema_changes[] = {
     {5, ""}, // a database of an older version never was one of PostgreSQL's
-    {10,
-     "CREATE TABLE generation (value BLOB NOT NULL);"
-     "INSERT INTO generation (value) VALUES (uuid_send(gen_random_uuid()));"
-     "CREATE FUNCTION advance_generation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-     " UPDATE generation SET value = uuid_send(gen_random_uuid()); RETURN NULL; END $$;"
-     // Of ids of 16 bytes: the seven last are counted, as uuid_after does.
-     "CREATE FUNCTION id_after(made BYTEA, last BYTEA) RETURNS BYTEA LANGUAGE sql IMMUTABLE AS $$"
-     " SELECT CASE WHEN last IS NULL THEN made ELSE substring(last FROM 1 FOR 9) || substring(int8send("
-     "('x' || encode(substring(last FROM 10), 'hex'))::bit(56)::bigint + 1) FROM 2) END $$;" GENERATION_OF(
-         "api_keys") GENERATION_OF("merchants") GENERATION_OF("credentials")
-         GENERATION_OF("credential_versions")},
+    {10, "CREATE TABLE generation (value BLOB NOT NULL);"
+         "INSERT INTO generation (value) VALUES (" RANDOM_16_BYTES ");"
+         "CREATE FUNCTION advance_generation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+         " UPDATE generation SET value = " RANDOM_16_BYTES "; RETURN NULL; END $$;"
+         // Of ids of 16 bytes: the seven last are counted, as uuid_after does.
+         "CREATE FUNCTION id_after(made BYTEA, last BYTEA) RETURNS BYTEA LANGUAGE sql IMMUTABLE AS $$"
+         " SELECT CASE WHEN last IS NULL THEN made" ID_AFTER_AT(15, "") ID_AFTER_AT(14, "00") ID_AFTER_AT(
+             13, "0000") ID_AFTER_AT(12, "000000") ID_AFTER_AT(11, "00000000") ID_AFTER_AT(10, "0000000000")
+             ID_AFTER_AT(9, "000000000000") " END $$;" GENERATION_OF("api_keys") GENERATION_OF("merchants")
+                 GENERATION_OF("credentials") GENERATION_OF("credential_versions")},
     {0, NULL},
 };
+
+bool postgres_advances_generation(const char *sql)
+{
+    static const char *const changes[] = {"INSERT INTO ", "UPDATE ", "DELETE FROM "};
+    static const char *const tables[] = {"api_keys ", "merchants ", "credentials ", "credential_versions "};
+    for (size_t i = 0; i < COUNT_OF(changes); i++) {
+        for (size_t j = 0; text_starts_with(sql, changes[i]) && j < COUNT_OF(tables); j++) {
+            if (text_starts_with(sql + strlen(changes[i]), tables[j])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
 
 const char *postgres_script_of(struct arena *arena, const char *script)
 {

@@ -18,6 +18,7 @@ struct postgres_statement {
     struct postgres_statement *next;
     char name[NAME_BYTES];
     char *sql;
+    bool advances_generation;
 };
 
 // The values in the form that libpq takes.
@@ -128,6 +129,7 @@ static enum errc prepare(struct postgres *postgres, const char *sql, const struc
     statement->sql = strdup(sql);
     REQUIRE(statement->sql != NULL);
     memcpy(statement->name, name, sizeof(name));
+    statement->advances_generation = postgres_advances_generation(sql);
     postgres_pipeline_sent(postgres, POSTGRES_PREPARE, statement);
     *out = statement;
     return OK;
@@ -234,6 +236,9 @@ static enum errc send(struct postgres *postgres, const char *sql, keep_fn *keep_
     }
     if (rc != OK) {
         return rc;
+    }
+    if (statement->advances_generation) {
+        postgres->db.generation_known = false;
     }
     if (PQsendQueryPrepared(postgres->conn, statement->name, parameters.count, parameters.values,
                             parameters.bytes, parameters.formats, 1) != 1) {
