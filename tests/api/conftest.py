@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 
+from one_database import POSTGRESQL_ONLY, SQLITE_ONLY
 from support import recording, server as servers
 from support.at_stripe import AtStripe
 from support.merchant import Merchant, ObservedMerchant
@@ -153,7 +154,9 @@ def at_stripe(sandbox, listening):
 def nothing(binary):
     """A place without a data directory."""
     with tempfile.TemporaryDirectory(prefix="paymentsd-cli-") as directory:
-        yield Place(binary, directory)
+        place = Place(binary, directory)
+        yield place
+        place.close()
 
 
 @pytest.fixture
@@ -204,3 +207,11 @@ def pytest_runtest_makereport(item, call):
         report.sections.append(("exchanges", "\n".join(exchange.text() for exchange in shown)))
     for server in servers.running:
         report.sections.append((f"log of {server.url}", "\n".join(server.log_since_mark()[-LOG_LINES_SHOWN:])))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what is about the other database."""
+    left_out = SQLITE_ONLY if os.environ.get("TEST_POSTGRESQL") else POSTGRESQL_ONLY
+    gone = [item for item in items if {item.path.name, f"{item.path.name}::{item.originalname}"} & left_out.keys()]
+    items[:] = [item for item in items if item not in gone]
+    config.hook.pytest_deselected(items=gone)

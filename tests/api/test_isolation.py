@@ -2,11 +2,11 @@
 a filter, with every id that another has. The routes are those of the API's description, which other tests compare with the
 program's."""
 import re
-import sqlite3
 import uuid
 
 import pytest
 
+from support.database import rows_of
 from support.merchant import Merchant
 from support.shape import refused, succeeded
 from support.waiting import wait_until
@@ -44,10 +44,8 @@ class Owner(Merchant):
     def inner_ids(self):
         """Those that are shown by no route of its own, or by none at all."""
         shown = [item["id"] for item in self.listed("/v1/audit/logs") + self.listed(f"/v1/payments/{self.paid['id']}/events")]
-        with sqlite3.connect(f"file:{self.server.data_dir}/payments.db?mode=ro", uri=True) as database:
-            customer, = database.execute("SELECT id, provider_ref FROM customers WHERE merchant_id = ?",
-                                         (uuid.UUID(self.id).bytes,))
-        database.close()
+        customer, = rows_of(self.server, "SELECT id, provider_ref FROM customers WHERE merchant_id = ?",
+                            uuid.UUID(self.id).bytes)
         return [*shown, str(uuid.UUID(bytes=customer[0])), customer[1]]
 
     def everything(self):

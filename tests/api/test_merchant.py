@@ -3,11 +3,12 @@ that signs them."""
 import base64
 import os
 import re
-import sqlite3
+import uuid
 
 import pytest
 
 from stub_fixture import CHARGE, pay_in_vain
+from support.database import rows_of
 from support.events import event, intent_of, send_event
 from support.merchant import Merchant, random_secret
 from support.server import Server
@@ -34,10 +35,8 @@ def credentials(key, **more):
 
 def audited(merchant):
     """The types of this merchant's entries, without those of its making."""
-    path = os.path.join(merchant.server.data_dir, "payments.db")
-    with sqlite3.connect(path, timeout=10) as rows:
-        found = rows.execute("SELECT event_type, severity, actor_ip, key_prefix FROM audit_log WHERE merchant_id = ? "
-                             "ORDER BY seq", (bytes.fromhex(merchant.id.replace("-", "")),)).fetchall()
+    found = rows_of(merchant.server, "SELECT event_type, severity, actor_ip, key_prefix FROM audit_log WHERE merchant_id = ? "
+                    "ORDER BY seq", uuid.UUID(merchant.id).bytes)
     made = [row for row in found if not row[0].startswith(("merchant.", "key.", "auth."))]
     assert {row[1:] for row in made} <= {("info", "127.0.0.1", merchant.key["key"][:12])}
     return [row[0] for row in made]

@@ -1,15 +1,14 @@
 """A data directory, and the program run on it by a script or by a person at a terminal."""
-import contextlib
 import json
 import os
 import pty
 import re
 import select
-import sqlite3
 import subprocess
 import time
 
 from . import leaks
+from .database import drop_database, new_database, rows_of
 from .process import environment
 from .waiting import PATIENCE_S, scaled
 
@@ -17,18 +16,21 @@ TIMEOUT_S = 60
 
 
 class Place:
-    """A data directory, and the program run on it."""
+    """A data directory, a database, and the program run on them."""
 
     def __init__(self, binary, directory):
         self.binary = str(binary)
         self.directory = os.path.join(directory, "data")
-        self.database = os.path.join(self.directory, "payments.db")
+        self.data_dir = self.directory
+        self.database = os.path.join(self.directory, "payments.db")  # where it is a file
+        self._made = new_database()
+        self.settings = {"database": self._made} if self._made else {}
 
     def argv(self, *words):
         return [self.binary, *map(str, words)]
 
     def environment(self, **settings):
-        given = {"data_dir": self.directory} | settings
+        given = {"data_dir": self.directory} | self.settings | settings
         return environment(**{f"PAYMENTS_{name.upper()}": value for name, value in given.items()})
 
     def run(self, *words, status=0, before=(), stdout=subprocess.PIPE, **settings):
@@ -50,8 +52,7 @@ class Place:
         return done.stderr.removeprefix("paymentsd: ").rstrip("\n")
 
     def sql(self, statement, *values):
-        with contextlib.closing(sqlite3.connect(self.database)) as database, database:
-            return database.execute(statement, values).fetchall()
+        return rows_of(self, statement, *values)
 
     def audit(self):
         return [row[0] for row in self.sql("SELECT event_type FROM audit_log ORDER BY seq")]
@@ -63,6 +64,9 @@ class Place:
             with open(os.path.join(self.directory, name), "rb") as file:
                 content += file.read()
         return content
+
+    def close(self):
+        drop_database(self._made)
 
 
 class Terminal:

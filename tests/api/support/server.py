@@ -9,7 +9,7 @@ import tempfile
 
 from . import leaks
 from .client import Api
-from .database import open_database
+from .database import drop_database, new_database, open_database
 from .process import Process, environment
 from .recording import record
 from .waiting import scaled, wait_until
@@ -30,12 +30,8 @@ class Server:
     def __init__(self, binary, **settings):
         self.binary = binary
         self.data_dir = tempfile.mkdtemp(prefix="paymentsd-test-")
-        self.settings = settings
-        url = os.environ.get("TEST_POSTGRESQL")
-        if url and "database" not in settings:
-            name = os.path.basename(self.data_dir).replace("-", "_")
-            subprocess.run(["psql", "-qXd", url, "-c", f'CREATE SCHEMA "{name}"'], check=True)
-            self.settings = settings | {"database": f"{url}&options=-csearch_path%3D%22{name}%22"}
+        self._made = None if "database" in settings else new_database()
+        self.settings = settings | ({"database": self._made} if self._made else {})
         self.secrets = set()    # must never be shown, nor anything that leaks.py knows by its shape
         self.process = None
         self.port = 0           # the system's choice at first, then kept over restarts
@@ -98,7 +94,10 @@ class Server:
         self.start()
 
     def vouch(self):
-        """As if the stopped service's database, which a test has changed, were the very one that it stopped with."""
+        """As if the stopped service's database, which a test has changed, were the very one that it stopped with. Only a
+        file shows a change."""
+        if self._made:
+            return
         file = os.stat(f"{self.data_dir}/payments.db")
         with open(f"{self.data_dir}/payments.db.stopped", "w", encoding="ascii") as mark:
             mark.write(f"{file.st_ino} {file.st_ctime_ns // 10**9}.{file.st_ctime_ns % 10**9:09}\n")
@@ -121,6 +120,7 @@ class Server:
         if self in running:
             running.remove(self)
         shutil.rmtree(self.data_dir, ignore_errors=True)
+        drop_database(self._made)
 
     # Talking to it
 
