@@ -137,9 +137,10 @@ def rules(sources):
            [place for s in product if s.layer in NEUTRAL_LAYERS for place in provider_names(s)])
     yield ("every_file_that_may_name_a_provider_is_there",
            [path for path in PROVIDER_NAMES_ALLOWED if not any(str(s.path) == path for s in product)])
-    yield ("only_the_driver_knows_sqlite",
-           [f"{s.path}: includes {name}" for s in product if s.path.parent.as_posix() != "src/store/sqlite"
-            for name in re.findall(r'^#include [<"](sqlite3\.h|store/sqlite/.*)[>"]', s.text, re.MULTILINE)])
+    for driver, header in (("sqlite", "sqlite3.h"), ("postgres", "libpq-fe.h")):
+        yield (f"only_its_driver_knows_{driver}",
+               [f"{s.path}: includes {name}" for s in product if s.path.parent.as_posix() != f"src/store/{driver}"
+                for name in re.findall(rf'^#include [<"]({re.escape(header)}|store/{driver}/.*)[>"]', s.text, re.MULTILINE)])
     yield ("the_rooms_of_op_include_only_those_below_them",
            [place for s in product for place in wrong_rooms(s)])
     yield ("every_file_of_op_is_in_a_room",

@@ -12,7 +12,7 @@
 // Text is in the arena that config_load got. NULL text: not set.
 struct config {
     const char *listen;            // "127.0.0.1:8080", "[::1]:8080"
-    const char *database;          // "sqlite:PATH" (PATH ":memory:" is refused)
+    const char *database;          // "sqlite:PATH" (PATH ":memory:" is refused) or "postgresql://..."
     const char *data_dir;          // holds payments.db, master.key, pepper.key
     bool data_dir_given;           // false: it is the default
     const char *master_key_file;   // 32 bytes as base64 or 64 hex digits; default DATA_DIR/master.key

@@ -23,7 +23,7 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
      "Directory of the database and the key files. The default is $STATE_DIRECTORY if systemd sets it, else "
      "$XDG_STATE_HOME/paymentsd if that is set."},
     {"database", FIELD(database), CONFIG_TEXT, "sqlite:" CONFIG_DATA_DIR "/payments.db", 0, 0, NULL,
-     "The database: sqlite:PATH."},
+     "The database: sqlite:PATH, or postgresql://USER:PASSWORD@HOST/NAME as libpq reads it."},
     {"master-key-file", FIELD(master_key_file), CONFIG_TEXT, CONFIG_DATA_DIR "/master.key", 0, 0, NULL,
      "File of the key that encrypts credentials: 32 bytes as base64 or 64 hex digits. The first start makes "
      "it."},

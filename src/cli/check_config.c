@@ -58,14 +58,14 @@ static enum errc check_creatable(const char *file, bool makes_parents, struct er
 static enum errc check_first_start(struct command *command, struct err *err)
 {
     const struct config *config = &command->config;
-    const char *database = startup_database_file(config);
+    const char *file = store_file(config->database);
     const char *in_data_dir = arena_printf(&command->arena, "%s/", config->data_dir);
     enum errc rc = startup_refuse_forgotten_database(config, err);
     if (rc == OK) {
         rc = check_creatable(in_data_dir, true, err);
     }
-    if (rc == OK) {
-        rc = check_creatable(database, text_starts_with(database, in_data_dir), err);
+    if (rc == OK && file != NULL) {
+        rc = check_creatable(file, text_starts_with(file, in_data_dir), err);
     }
     const char *const keys[] = {config->master_key_file, config->pepper_file};
     for (size_t i = 0; rc == OK && i < COUNT_OF(keys); i++) {
@@ -94,13 +94,13 @@ static enum errc check_schema_and_keys(struct db *db, void *context, struct err 
 static enum errc check_database(struct command *command, struct err *err)
 {
     const struct config *config = &command->config;
+    const char *file = store_file(config->database);
     enum errc rc = startup_load_keys(config, &command->keyring, err);
-    if (rc == OK) {
-        rc = check_creatable(startup_database_file(config), false, err);
+    if (rc == OK && file != NULL) {
+        rc = check_creatable(file, false, err);
     }
-    if (rc == OK && faccessat(AT_FDCWD, startup_database_file(config), R_OK | W_OK, AT_EACCESS) != 0) {
-        rc = err_set(err, ERR_CONFIG, "cannot use the database %s: %s", startup_database_file(config),
-                     strerror(errno));
+    if (rc == OK && file != NULL && faccessat(AT_FDCWD, file, R_OK | W_OK, AT_EACCESS) != 0) {
+        rc = err_set(err, ERR_CONFIG, "cannot use the database %s: %s", file, strerror(errno));
     }
     return rc == OK ? store_look_once(config->database, check_schema_and_keys, command, err) : rc;
 }
@@ -113,7 +113,7 @@ static enum errc check(struct command *command, struct err *err)
     enum errc rc = tls_context_open(config->provider_ca_file, &context, err);
     tls_context_free(context);
     if (rc == OK) {
-        rc = startup_has_database(config, &there, err);
+        rc = store_exists(config->database, &there, err);
     }
     if (rc == OK) {
         rc = there ? check_database(command, err) : check_first_start(command, err);

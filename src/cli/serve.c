@@ -281,7 +281,7 @@ int cmd_serve(const struct command_about *about, int argc, char **argv)
                               .keyring = &command.keyring,
                               .arena = &command.arena};
     struct err err;
-    if (startup_has_database(&command.config, &service.had_database, &err) != OK ||
+    if (store_exists(command.config.database, &service.had_database, &err) != OK ||
         startup_load_keys(&command.config, &command.keyring, &err) != OK) {
         return command_fail(&err);
     }

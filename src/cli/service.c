@@ -1,8 +1,6 @@
 // The running service: what it logs about itself, how it handles signals, and how it shuts down. Loop thread.
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -11,7 +9,6 @@
 #include "cli/manager.h"
 #include "cli/service.h"
 #include "cli/start_memory.h"
-#include "cli/startup.h"
 
 #define DRAIN_CHECK_US (20 * US_PER_MS)
 
@@ -90,16 +87,15 @@ static void on_reload_signal(int signal_number, void *context)
 // An operator must notice a new database where an old one was meant: it would charge again.
 static void log_database(const struct service *service)
 {
-    char whole[PATH_MAX];
-    const char *file = startup_database_file(service->config);
-    file = file == NULL ? "postgresql" : realpath(file, whole) != NULL ? whole : file;
+    const char *database = service->config->database;
+    const char *key = store_file(database) != NULL ? "file" : "database";
+    const char *name = store_name(database, service->arena);
     if (service->had_database) {
-        LOG(LOG_INFO, "the database is open", LOG_STR("file", file),
+        LOG(LOG_INFO, "the database is open", LOG_STR(key, name),
             LOG_INT(service->payments < PAYMENTS_COUNTED_MAX ? "payments" : "payments_at_least",
                     service->payments));
     } else {
-        LOG(LOG_WARN, "created a new database", LOG_STR("file", file),
-            LOG_INT("payments", service->payments));
+        LOG(LOG_WARN, "created a new database", LOG_STR(key, name), LOG_INT("payments", service->payments));
     }
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "cli/startup.h"
+#include "store/store.h"
 
 #define MARKER_BYTES 80
 
@@ -46,7 +46,7 @@ static void read_marker(const char *path, char marker[MARKER_BYTES])
 void shutdown_marker_write(const struct config *config)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    const char *database = startup_database_file(config);
+    const char *database = store_file(config->database);
     if (database == NULL) {
         return;
     }
@@ -63,7 +63,7 @@ void shutdown_marker_write(const struct config *config)
 bool shutdown_marker_consume(const struct config *config)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    const char *database = startup_database_file(config);
+    const char *database = store_file(config->database);
     if (database == NULL) {
         return true;
     }

@@ -13,60 +13,26 @@
 #include "net/address.h"
 #include "net/http_server.h"
 #include "net/url.h"
+#include "store/store.h"
 
-#define SQLITE_PREFIX "sqlite:"
-#define FORMER_DATA_DIR "./data"
-
-const char *startup_database_file(const struct config *config)
-{
-    return text_starts_with(config->database, SQLITE_PREFIX) ? config->database + strlen(SQLITE_PREFIX)
-                                                             : NULL;
-}
-
-static void close_descriptor(int *descriptor)
-{
-    if (*descriptor >= 0) {
-        (void)close(*descriptor);
-    }
-}
-
-// Whether the file is a database already. An empty one is not.
-static enum errc holds_database(const char *path, bool *holds, struct err *err)
-{
-    static const char magic[16] = "SQLite format 3"; // its NUL is the 16th byte
-    char start[sizeof magic];
-    __attribute__((cleanup(close_descriptor))) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    *holds = false;
-    if (descriptor < 0 && errno == ENOENT) {
-        return OK;
-    }
-    ssize_t bytes = descriptor < 0 ? -1 : read(descriptor, start, sizeof start);
-    if (bytes < 0) {
-        return err_set(err, ERR_CONFIG, "cannot read the database %s: %s", path, strerror(errno));
-    }
-    *holds = bytes == (ssize_t)sizeof start && memcmp(start, magic, sizeof magic) == 0;
-    return *holds || bytes == 0
-               ? OK
-               : err_set(err, ERR_CONFIG, "cannot use the database %s: it is not a SQLite database", path);
-}
-
-enum errc startup_has_database(const struct config *config, bool *has, struct err *err)
-{
-    const char *file = startup_database_file(config);
-    *has = true;
-    return file == NULL ? OK : holds_database(file, has, err);
-}
+#define FORMER_DATABASE "sqlite:./data/payments.db"
 
 enum errc startup_require_database(const struct config *config, struct err *err)
 {
     bool has = false;
-    enum errc rc = startup_has_database(config, &has, err);
-    return rc != OK || has
-               ? rc
-               : err_set(err, ERR_CONFIG,
+    const enum errc rc = store_exists(config->database, &has, err);
+    if (rc != OK || has) {
+        return rc;
+    }
+    const char *file = store_file(config->database);
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    return file != NULL
+               ? err_set(err, ERR_CONFIG,
                          "there is no database %s: start the service first, or set its data directory with "
                          "PAYMENTS_DATA_DIR or --data-dir",
-                         startup_database_file(config));
+                         file)
+               : err_set(err, ERR_CONFIG, "the database %s is empty: start the service first",
+                         store_name(config->database, &arena));
 }
 
 // Earlier versions kept the data in the working directory by default. If such a database exists, a new one
@@ -74,12 +40,10 @@ enum errc startup_require_database(const struct config *config, struct err *err)
 enum errc startup_refuse_forgotten_database(const struct config *config, struct err *err)
 {
     bool forgotten = false;
-    if (!config->data_dir_given && holds_database(FORMER_DATA_DIR "/payments.db", &forgotten, NULL) == OK &&
-        forgotten) {
+    if (!config->data_dir_given && store_exists(FORMER_DATABASE, &forgotten, NULL) == OK && forgotten) {
         return err_set(err, ERR_CONFIG,
-                       "there is a database in " FORMER_DATA_DIR
-                       ", but none in the default directory %s: move its files there, or set "
-                       "PAYMENTS_DATA_DIR",
+                       "there is a database in ./data, but none in the default directory %s: move its files "
+                       "there, or set PAYMENTS_DATA_DIR",
                        config->data_dir);
     }
     return OK;
@@ -87,9 +51,8 @@ enum errc startup_refuse_forgotten_database(const struct config *config, struct 
 
 enum errc startup_load_keys(const struct config *config, struct keyring *keyring, struct err *err)
 {
-    const char *file = startup_database_file(config);
     bool there = false;
-    enum errc rc = startup_has_database(config, &there, err);
+    enum errc rc = store_exists(config->database, &there, err);
     if (rc == OK && !there) {
         rc = startup_refuse_forgotten_database(config, err);
     }
@@ -99,13 +62,14 @@ enum errc startup_load_keys(const struct config *config, struct keyring *keyring
     if (rc != OK) {
         return rc;
     }
-    bool first_start = !there || (file == NULL && access(config->master_key_file, F_OK) != 0);
+    const bool first_start = !there;
     rc = keyring_load(keyring, config->master_key_file, config->pepper_file, first_start, err);
     bool lost = access(config->master_key_file, F_OK) != 0 || access(config->pepper_file, F_OK) != 0;
-    if (rc != OK && file != NULL && !first_start && lost) {
+    if (rc != OK && !first_start && lost) {
         char message[ERR_MESSAGE_MAX];
         memcpy(message, err->message, sizeof message);
-        return err_set(err, rc, "%s: restore the one that the database was created with", message);
+        return err_set(err, rc, "%s: %s the one that the database was created with", message,
+                       store_file(config->database) != NULL ? "restore" : "copy");
     }
     return rc;
 }
@@ -133,11 +97,11 @@ enum errc startup_check_settings(const struct config *config, struct arena *aren
     struct pace_rates rates;
     struct url url;
     struct err why;
-    const char *file = startup_database_file(config);
     // A database in memory would be lost with the process.
-    bool server = text_starts_with(config->database, "postgresql:");
-    if (!server && (file == NULL || *file == '\0' || text_equal(file, ":memory:"))) {
-        return err_set(err, ERR_VALIDATION, "database: must be sqlite:PATH, where PATH is a file");
+    const char *file = store_file(config->database);
+    if (!store_knows(config->database) || (file != NULL && (*file == '\0' || text_equal(file, ":memory:")))) {
+        return err_set(err, ERR_VALIDATION,
+                       "database: must be sqlite:PATH, where PATH is a file, or postgresql://USER@HOST/NAME");
     }
     if (http_server_check_address(config->listen, &why) != OK) {
         return err_set(err, ERR_VALIDATION, "listen: %.200s", why.message);

@@ -6,19 +6,14 @@
 #include "base/err.h"
 #include "base/keyring.h"
 
-// The file of a SQLite database; NULL if the database is not SQLite. Points into the setting.
-const char *startup_database_file(const struct config *config);
-
-// Whether the settings' database exists. ERR_CONFIG: its file cannot be read, or is not a database.
-enum errc startup_has_database(const struct config *config, bool *has, struct err *err) MUST_CHECK;
 // ERR_CONFIG if there is none; the message names its path and how to set another.
 enum errc startup_require_database(const struct config *config, struct err *err) MUST_CHECK;
 
 // ERR_CONFIG if the default directory has no database, but the default of earlier versions (./data) does.
 enum errc startup_refuse_forgotten_database(const struct config *config, struct err *err) MUST_CHECK;
 
-// Loads the keys. The first start creates the data directory and the key files. Once there is a SQLite
-// database they are never created again: it cannot be read with other keys. ERR_CONFIG.
+// Loads the keys. The first start creates the data directory and the key files. Once there is a database they
+// are never created again: it cannot be read with other keys. ERR_CONFIG.
 enum errc startup_load_keys(const struct config *config, struct keyring *keyring, struct err *err) MUST_CHECK;
 
 // The file of the next master key during a rotation. In the arena.

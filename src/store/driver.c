@@ -14,5 +14,5 @@ enum errc db_driver_find(const char *database, const struct db_driver **driver, 
             return OK;
         }
     }
-    return err_set(err, ERR_CONFIG, "the database must be sqlite:PATH");
+    return err_set(err, ERR_CONFIG, "the database must be sqlite:PATH or postgresql://USER@HOST/NAME");
 }

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "store/value.h"
 
 // A step of the schema that a driver has words of its own for.
@@ -14,7 +15,12 @@ struct schema_change {
 
 struct db_driver {
     const char *prefix; // of the database's name: "sqlite:"
+    bool is_file;       // the path of a file follows the prefix. False: a server has the database
     int tries;          // of a job that loses to another connection's transaction
+    // As store_name.
+    const char *(*name)(const char *database, struct arena *arena);
+    // Whether the file is a database already. ERR_CONFIG, as `open`. NULL: a server's database is there.
+    enum errc (*file_holds)(const char *database, bool *holds, struct err *err);
     // `writable` false: a connection for readers. ERR_CONFIG with one plain line, ERR_STORE, ERR_STORE_BUSY.
     enum errc (*open)(const char *database, bool writable, struct db **db, struct err *err);
     // A connection that changes nothing, not even the files beside the database. For a single read.

@@ -119,7 +119,7 @@ enum errc merchant_list(struct db *db, bool admins, struct arena *arena, struct 
 {
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err,
-                            "SELECT " NAMES " FROM merchants WHERE $1 OR role = '" ROLE_MERCHANT
+                            "SELECT " NAMES " FROM merchants WHERE $1 = 1 OR role = '" ROLE_MERCHANT
                             "' ORDER BY id LIMIT $2",
                             DB_I64(admins), DB_I64((int64_t)max + 1));
     return rc != OK ? rc : read_rows(&rows, arena, merchants, max, count, more, err);

@@ -11,7 +11,7 @@
 #include "store/job.h"
 
 struct store_options {
-    const char *database; // "sqlite:PATH"
+    const char *database; // "sqlite:PATH" or "postgresql://..."
     int readers;          // 0: no threads at all, a job runs inside store_submit (for a simulation)
     size_t queue_max;     // unfinished jobs, of both queues
     int64_t wait_max_us;  // of requests' jobs, if it goes on (fair_queue.h); 0: no limit
@@ -75,6 +75,17 @@ void store_close(struct store *store);
 
 // After store_close, when every `done` has run.
 void store_free(struct store *store);
+
+// The file of an embedded database: a part of `database`. NULL: a server has it.
+const char *store_file(const char *database);
+// Whether the name is one of a kind of database that there is a driver for.
+bool store_knows(const char *database);
+// What messages and the log call the database: the file's path, or "NAME at HOST". Holds no secret. In the
+// arena.
+const char *store_name(const char *database, struct arena *arena);
+// Whether there is a database with at least the beginning of a schema. Creates nothing. ERR_CONFIG with one
+// plain line: it cannot be read, is no database, or was made by a newer version.
+enum errc store_exists(const char *database, bool *exists, struct err *err) MUST_CHECK;
 
 // For commands and tests, in the calling thread. Opens and migrates the database and runs one job in one
 // transaction.

@@ -3,6 +3,7 @@
 // store_run_once changes the schema. The calling thread.
 #include "store/store.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "store/driver.h"
@@ -59,6 +60,46 @@ enum errc store_change_once(const char *database,
                             struct err *err)
 {
     return run_once(database, SCHEMA_IS_THERE, true, run, context, err);
+}
+
+const char *store_file(const char *database)
+{
+    const struct db_driver *driver = NULL;
+    const bool known = db_driver_find(database, &driver, NULL) == OK;
+    return known && driver->is_file ? database + strlen(driver->prefix) : NULL;
+}
+
+bool store_knows(const char *database)
+{
+    const struct db_driver *driver = NULL;
+    return db_driver_find(database, &driver, NULL) == OK;
+}
+
+const char *store_name(const char *database, struct arena *arena)
+{
+    const struct db_driver *driver = NULL;
+    return db_driver_find(database, &driver, NULL) == OK ? driver->name(database, arena) : "";
+}
+
+static enum errc look_for_schema(struct db *db, void *context, struct err *err)
+{
+    bool *found = context;
+    int64_t version = 0;
+    const enum errc rc = migrate_look(db, &version, err);
+    *found = version > 0;
+    return rc;
+}
+
+enum errc store_exists(const char *database, bool *exists, struct err *err)
+{
+    *exists = false;
+    const struct db_driver *driver = NULL;
+    const enum errc rc = db_driver_find(database, &driver, err);
+    if (rc != OK) {
+        return rc;
+    }
+    return driver->file_holds != NULL ? driver->file_holds(database, exists, err)
+                                      : store_look_once(database, look_for_schema, exists, err);
 }
 
 static void close_claim(int *claim)
@@ -125,5 +166,5 @@ enum errc store_backup(const char *database, const char *path, struct err *err)
     return driver->backup != NULL
                ? driver->backup(database, path, err)
                : err_set(err, ERR_CONFIG,
-                         "backup copies only SQLite databases: use the database's own tools");
+                         "backup copies only SQLite databases: use pg_dump");
 }

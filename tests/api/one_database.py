@@ -2,4 +2,4 @@
 
 SQLITE_ONLY = {}
 
-POSTGRESQL_ONLY = {}
+POSTGRESQL_ONLY = {"test_postgresql_commands.py": "its errors and its empty schemas"}

@@ -113,12 +113,14 @@ static int64_t postgres_changed_total(struct db *db)
 
 const struct db_driver postgres_driver = {
     .prefix = "postgresql:",
+    .name = postgres_name,
     .tries = 10,
     .open = postgres_open,
     .look = postgres_look,
     .close = postgres_close,
-    .table_exists = "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema()"
-                    " AND table_name = $1",
+    // information_schema leaves out the tables that the user may not read.
+    .table_exists = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
+                    " AND tablename = $1",
     .schema_changes = postgres_schema_changes,
     .begin = postgres_begin,
     .commit = postgres_commit,

@@ -53,6 +53,9 @@ static inline struct postgres *postgres_of(struct db *db)
     return (struct postgres *)db;
 }
 
+// name.c
+const char *postgres_name(const char *database, struct arena *arena);
+
 // open.c
 enum errc postgres_open(const char *database, bool writable, struct db **db, struct err *err) MUST_CHECK;
 enum errc postgres_look(const char *database, struct db **db, struct err *err) MUST_CHECK;

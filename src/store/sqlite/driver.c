@@ -135,6 +135,9 @@ static bool sqlite_copy_log_ahead(struct db *db)
 
 const struct db_driver sqlite_driver = {
     .prefix = "sqlite:",
+    .is_file = true,
+    .name = sqlite_name,
+    .file_holds = sqlite_file_holds,
     .tries = 1,
     .open = sqlite_open_db,
     .look = sqlite_look,

@@ -1,7 +1,7 @@
-// What the files of the SQLite driver share: open.c opens connections, server_lock.c keeps a second server
-// out, log_file.c gathers writes to the log, driver.c runs transactions, statement.c runs the statements in
-// them, functions.c adds SQL functions, backup.c copies a database, error.c says what went wrong. No file
-// outside this folder includes this header or sqlite3.h.
+// What the files of the SQLite driver share: open.c opens connections, file.c looks at the file before,
+// server_lock.c keeps a second server out, log_file.c gathers writes to the log, driver.c runs transactions,
+// statement.c runs the statements in them, functions.c adds SQL functions, backup.c copies a database,
+// error.c says what went wrong. No file outside this folder includes this header or sqlite3.h.
 #pragma once
 
 #include <limits.h>
@@ -43,6 +43,10 @@ enum errc sqlite_check_private(const char *path, struct err *err) MUST_CHECK;
 enum errc sqlite_unusable(int code, const char *path, const char *reason, struct err *err);
 // The path of the database's file. ERR_CONFIG: the name has none, or it is too long.
 enum errc sqlite_path(const char *database, char path[PATH_MAX], struct err *err) MUST_CHECK;
+
+// file.c
+enum errc sqlite_file_holds(const char *database, bool *holds, struct err *err) MUST_CHECK;
+const char *sqlite_name(const char *database, struct arena *arena);
 
 // server_lock.c
 enum errc sqlite_claim(const char *database, int *claim, struct err *err) MUST_CHECK;
