@@ -80,9 +80,9 @@ static enum errc add_rows(struct request *request, struct tx *tx, const struct l
     return rc;
 }
 
-// Adds what comes after the page's last row, window by window.
+// Adds what comes after the page's last row, window by window. `first`: rows in the first one.
 static enum errc add_windows(struct request *request, struct tx *tx, const struct listing_query *query,
-                             listing_render *render, struct page *page, struct err *err)
+                             int64_t first, listing_render *render, struct page *page, struct err *err)
 {
     const struct listing_input *input = request->input;
     const int64_t wanted = input->page_size + 1;
@@ -92,7 +92,7 @@ static enum errc add_windows(struct request *request, struct tx *tx, const struc
         listing_below(&rest, &last);
     }
     struct listing_scan scan;
-    listing_scan_begin(&scan, &rest, LISTING_FIRST_WINDOW, LISTING_PASSED_MAX);
+    listing_scan_begin(&scan, &rest, first, LISTING_PASSED_MAX);
     bool has = true;
     enum errc rc = OK;
     while (rc == OK && has && !page->has_more) {
@@ -109,12 +109,20 @@ static enum errc add_windows(struct request *request, struct tx *tx, const struc
 }
 
 // Most pages are found within a few steps. To find the end of a window first would take longer than to read
-// them.
+// them. A database that cannot count its steps begins with a small window.
 static enum errc read_page(struct request *request, struct tx *tx, const struct listing_query *query,
                            listing_render *render, struct page *page, struct err *err)
 {
+    const struct listing_input *input = request->input;
+    if (!listing_passes_rows(query)) {
+        return add_rows(request, tx, query, 0, render, page, err);
+    }
+    if (!db_can_limit(tx->db)) {
+        return add_windows(request, tx, query, 2 * (input->page_size + 1), render, page, err);
+    }
     const enum errc rc = add_rows(request, tx, query, LISTING_STEPS_MAX, render, page, err);
-    return rc == OK && page->is_cut ? add_windows(request, tx, query, render, page, err) : rc;
+    return rc == OK && page->is_cut ? add_windows(request, tx, query, LISTING_FIRST_WINDOW, render, page, err)
+                                    : rc;
 }
 
 // The id of the row number `count`; *has is false if there are fewer. ERR_VALIDATION: it is too far.

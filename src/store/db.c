@@ -94,6 +94,11 @@ void db_limit(struct db_rows *rows, int steps)
     rows->db->driver->limit(rows, steps);
 }
 
+bool db_can_limit(const struct db *db)
+{
+    return db->driver->limit != NULL;
+}
+
 enum errc db_first_values(struct db *db, struct db_rows *rows, bool *has, struct err *err, const char *sql,
                           const struct db_value *values, size_t count)
 {

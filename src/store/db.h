@@ -12,6 +12,12 @@
 // The same for rows of which any will do: those that another transaction has locked are left out.
 #define FREE_ONLY " /*FOR UPDATE SKIP LOCKED*/"
 
+// The order of ids that are read from one end of an index that begins with other columns, as those of lists
+// do. Ids are never NULL: the words keep PostgreSQL's planner from reading the index of all ids instead,
+// whose other rows it would have to pass. Its indexes for lists have them, too.
+#define NEWEST_FIRST " ORDER BY id DESC NULLS LAST"
+#define OLDEST_FIRST " ORDER BY id NULLS FIRST"
+
 // Declares a running statement that is reset at the end of its scope.
 #define DB_ROWS(name) __attribute__((cleanup(db_rows_close))) struct db_rows name = {0}
 void db_rows_close(struct db_rows *rows);
@@ -31,8 +37,10 @@ enum errc db_query_once(struct db *db, struct db_rows *rows, struct err *err, co
 // Moves to the next row; *has is false after the last.
 enum errc db_next(struct db_rows *rows, bool *has, struct err *err) MUST_CHECK;
 // Lets a statement that reads take at most so many steps of the database's machine, some eight for a row that
-// it passes. After them db_next finds no row, and rows->is_cut is true.
+// it passes. After them db_next finds no row, and rows->is_cut is true. Only if the database can
+// (db_can_limit).
 void db_limit(struct db_rows *rows, int steps);
+bool db_can_limit(const struct db *db);
 // Starts a statement and moves to its first row; *has is false if there is none.
 enum errc db_first_values(struct db *db, struct db_rows *rows, bool *has, struct err *err, const char *sql,
                           const struct db_value *values, size_t count) MUST_CHECK;

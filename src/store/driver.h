@@ -37,6 +37,8 @@ struct db_driver {
     // As store_backup. NULL: the database has its own tools for that.
     enum errc (*backup)(const char *database, const char *path, struct err *err);
     const char *table_exists; // SQL that yields a row if there is a table named $1
+    // A UNION ALL of lists is read in order, and only as far as needed. False: only if each list says both.
+    bool merges_lists;
     // The steps of the schema that are not those of schema.h. NULL: none, and so is the NULL at the end.
     const struct schema_change *schema_changes;
 
@@ -67,7 +69,8 @@ struct db_driver {
     enum errc (*query_once)(struct db *db, struct db_rows *rows, const char *sql,
                             const struct db_value *values, size_t count, struct err *err);
     enum errc (*next)(struct db_rows *rows, bool *has, struct err *err);
-    void (*limit)(struct db_rows *rows, int steps); // as db_limit
+    // As db_limit. NULL: it cannot count steps.
+    void (*limit)(struct db_rows *rows, int steps);
     int64_t (*changed)(struct db *db);
     // Grows with each row that a statement of this connection inserts, updates or deletes.
     int64_t (*changed_total)(struct db *db);

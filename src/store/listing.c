@@ -8,9 +8,10 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "store/driver.h"
 
 #define SQL_BYTES_MAX (32 * 1024)
-#define VALUES_MAX (LISTING_CONDITIONS_MAX + 5) // owner, from, below, limit, offset
+#define VALUES_MAX (LISTING_CONDITIONS_MAX + 6) // owner, from, below, two limits, offset
 
 static enum filter_reach reach_of(const struct filter *filter, const struct filter_word *word)
 {
@@ -71,7 +72,9 @@ struct sql {
     struct buf text;
     struct db_value values[VALUES_MAX];
     size_t count;
-    const char *glue; // before the next condition
+    const char *glue;   // before the next condition
+    const char *newest; // ORDER BY
+    bool merges_lists;  // as the driver's
 };
 
 #define SQL_CLEANUP __attribute__((cleanup(sql_release)))
@@ -185,12 +188,21 @@ static void put_range(struct sql *sql, const struct listing_query *query, int mo
     }
 }
 
+// The ids of few rows are looked up first. As a join, PostgreSQL's planner might test each row of the list
+// for being one of them.
 static void put_filter(struct sql *sql, const struct listing_condition *condition, int mode)
 {
+    static const char in[] = "id IN (";
     if (condition->has_value) {
         sql->values[sql->count++] = condition->value;
     }
-    put_condition(sql, condition->sql, mode);
+    if (sql->merges_lists || !text_starts_with(condition->sql, in)) {
+        put_condition(sql, condition->sql, mode);
+        return;
+    }
+    put_condition(sql, "id = ANY (ARRAY(", mode);
+    put(sql, condition->sql + strlen(in), mode);
+    buf_add_str(&sql->text, ")");
 }
 
 // One SELECT over one mode. Each arm has the same values, so it numbers them from the first again. Without
@@ -227,22 +239,55 @@ static void put_index_arm(struct sql *sql, const struct listing_query *query, in
     }
 }
 
-static void put_arms(struct sql *sql, const struct listing_query *query, const char *columns)
-{
-    REQUIRE(!query->listing->has_modes || query->test || query->live);
-    bool both = query->listing->has_modes && query->test && query->live;
-    put_arm(sql, query, columns, query->live && !both);
-    if (both) {
-        buf_add_str(&sql->text, " UNION ALL ");
-        put_arm(sql, query, columns, 1);
-    }
-}
-
 static void put_number(struct sql *sql, const char *name, int64_t value)
 {
     sql->values[sql->count++] = DB_I64(value);
     buf_add_str(&sql->text, name);
     put_parameter(sql);
+}
+
+// One of two arms, of which no more than the newest `max` rows are needed.
+static void put_arm_of_two(struct sql *sql, const struct listing_query *query, const char *columns, int mode,
+                           int64_t max)
+{
+    buf_add_str(&sql->text, sql->merges_lists ? "" : "(");
+    put_arm(sql, query, columns, mode);
+    if (!sql->merges_lists) {
+        buf_add_str(&sql->text, sql->newest);
+        put_number(sql, " LIMIT ", max);
+        buf_add_str(&sql->text, ")");
+    }
+}
+
+static void put_arms(struct sql *sql, const struct listing_query *query, const char *columns, int64_t max)
+{
+    REQUIRE(!query->listing->has_modes || query->test || query->live);
+    if (!query->listing->has_modes || !query->test || !query->live) {
+        put_arm(sql, query, columns, query->live);
+        return;
+    }
+    put_arm_of_two(sql, query, columns, 0, max);
+    buf_add_str(&sql->text, " UNION ALL ");
+    put_arm_of_two(sql, query, columns, 1, max);
+    sql->newest = NEWEST_FIRST;
+}
+
+// A few rows are sorted. PostgreSQL's planner would rather test all rows in this order while it has no
+// statistics; no index has the order of an expression.
+static const char *order_of(const struct db *db, const struct listing_query *query)
+{
+    const struct listing_condition *lead = leading(query);
+    if (!db->driver->merges_lists && lead != NULL && lead->reach == REACH_FEW) {
+        return " ORDER BY coalesce(id) DESC";
+    }
+    return query->owner != NULL ? NEWEST_FIRST : " ORDER BY id DESC";
+}
+
+static struct sql sql_begin(const struct db *db, const struct listing_query *query)
+{
+    return (struct sql){.text = BUF_MAX(SQL_BYTES_MAX),
+                        .newest = order_of(db, query),
+                        .merges_lists = db->driver->merges_lists};
 }
 
 static enum errc start(struct db *db, struct sql *sql, struct db_rows *rows, struct err *err)
@@ -254,9 +299,9 @@ static enum errc start(struct db *db, struct sql *sql, struct db_rows *rows, str
 enum errc listing_rows(struct db *db, const struct listing_query *query, int64_t limit, struct db_rows *rows,
                        struct err *err)
 {
-    struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
-    put_arms(&sql, query, query->listing->columns);
-    buf_add_str(&sql.text, " ORDER BY id DESC");
+    struct sql sql SQL_CLEANUP = sql_begin(db, query);
+    put_arms(&sql, query, query->listing->columns, limit);
+    buf_add_str(&sql.text, sql.newest);
     put_number(&sql, " LIMIT ", limit);
     return start(db, &sql, rows, err);
 }
@@ -278,9 +323,11 @@ static enum errc read_id(struct db *db, struct sql *sql, struct uuid *id, bool *
 enum errc listing_nth(struct db *db, const struct listing_query *query, int64_t count, struct uuid *id,
                       bool *has, struct err *err)
 {
-    struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
-    put_arms(&sql, query, "id"); // an index alone can answer this, unless a filter needs other columns
-    buf_add_str(&sql.text, " ORDER BY id DESC LIMIT 1");
+    struct sql sql SQL_CLEANUP = sql_begin(db, query);
+    // An index alone can answer this, unless a filter needs other columns.
+    put_arms(&sql, query, "id", count);
+    buf_add_str(&sql.text, sql.newest);
+    buf_add_str(&sql.text, " LIMIT 1");
     put_number(&sql, " OFFSET ", count - 1);
     return read_id(db, &sql, id, has, err);
 }
@@ -289,9 +336,10 @@ enum errc listing_nth_passed(struct db *db, const struct listing_query *query, i
                              bool *has, struct err *err)
 {
     REQUIRE(!query->listing->has_modes || query->test != query->live);
-    struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
+    struct sql sql SQL_CLEANUP = sql_begin(db, query);
     put_index_arm(&sql, query, query->live);
-    buf_add_str(&sql.text, " ORDER BY id DESC LIMIT 1");
+    buf_add_str(&sql.text, sql.newest);
+    buf_add_str(&sql.text, " LIMIT 1");
     put_number(&sql, " OFFSET ", count - 1);
     return read_id(db, &sql, id, has, err);
 }
@@ -299,9 +347,9 @@ enum errc listing_nth_passed(struct db *db, const struct listing_query *query, i
 enum errc listing_count(struct db *db, const struct listing_query *query, int64_t max, int64_t *count,
                         struct err *err)
 {
-    struct sql sql SQL_CLEANUP = {.text = BUF_MAX(SQL_BYTES_MAX)};
+    struct sql sql SQL_CLEANUP = sql_begin(db, query);
     buf_add_str(&sql.text, "SELECT count(*) FROM (");
-    put_arms(&sql, query, "1");
+    put_arms(&sql, query, "1", max);
     put_number(&sql, " LIMIT ", max);
     buf_add_str(&sql.text, ") AS counted");
     DB_ROWS(rows);

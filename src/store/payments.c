@@ -172,10 +172,10 @@ enum errc payment_ref_of_version(struct db *db, const struct payment *payment, s
     enum errc rc = db_first(
         db, &rows, &has, err,
         "SELECT provider_ref FROM (SELECT provider_ref, credential_version_id FROM payments"
-        " WHERE merchant_id = $1 AND livemode = $2 AND id < $3 ORDER BY id DESC LIMIT " NEAR ") older"
+        " WHERE merchant_id = $1 AND livemode = $2 AND id < $3" NEWEST_FIRST " LIMIT " NEAR ") older"
         " WHERE credential_version_id = $4 AND provider_ref IS NOT NULL"
         " UNION ALL SELECT provider_ref FROM (SELECT provider_ref, credential_version_id FROM payments"
-        " WHERE merchant_id = $1 AND livemode = $2 AND id > $3 ORDER BY id LIMIT " NEAR ") newer"
+        " WHERE merchant_id = $1 AND livemode = $2 AND id > $3" OLDEST_FIRST " LIMIT " NEAR ") newer"
         " WHERE credential_version_id = $4 AND provider_ref IS NOT NULL LIMIT 1",
         DB_ID(&payment->merchant_id), DB_I64(payment->livemode), DB_ID(&payment->id),
         DB_ID(&payment->credential_version_id));

@@ -49,7 +49,7 @@ static inline int setup(void **state)
 static inline int teardown(void **state)
 {
     struct fixture *f = *state;
-    sqlite_driver.rollback(f->db);
+    f->db->driver->rollback(f->db);
     fixture_free(f);
     return 0;
 }

@@ -60,7 +60,9 @@ static inline struct found list(struct fixture *f, const struct listing_query *q
     struct found found = {0};
     DB_ROWS(rows);
     bool has = false;
-    assert_int_equal(listing_rows(f->db, query, limit, &rows, &f->err), OK);
+    if (listing_rows(f->db, query, limit, &rows, &f->err) != OK) {
+        fail_msg("%s", f->err.message);
+    }
     assert_int_equal(db_next(&rows, &has, &f->err), OK);
     while (has) {
         assert_true(found.count < COUNT_OF(found.ids));

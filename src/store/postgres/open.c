@@ -15,10 +15,15 @@ static const char *const names[] = {"keepalives_idle",  "keepalives_interval", "
 enum { DATABASE = 6 };
 
 // The isolation is stated, so that a server's default does not matter. A lock is not waited for without end.
+// Every statement of the service has an index, and one plan whatever its values: with plans for the values, a
+// list of a merchant that the statistics do not know yet read all of his rows; without statistics, all rows.
 static const char session[] = "SET default_transaction_isolation = 'read committed';"
                               "SET lock_timeout = '5s';"
                               "SET idle_in_transaction_session_timeout = '60s';"
                               "SET client_min_messages = warning;"
+                              "SET plan_cache_mode = force_generic_plan;"
+                              "SET enable_seqscan = off;"
+                              "SET jit = off;"
                               "SET bytea_output = hex";
 
 static void ignore_notice(void *context, const PGresult *result)

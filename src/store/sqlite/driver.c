@@ -146,6 +146,7 @@ const struct db_driver sqlite_driver = {
     .check_unclaimed = sqlite_check_unclaimed,
     .in_place = sqlite_in_place,
     .backup = sqlite_backup,
+    .merges_lists = true,
     .table_exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1",
     .begin = sqlite_begin,
     .commit = sqlite_commit,
