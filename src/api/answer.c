@@ -114,7 +114,8 @@ void request_fail(struct request *request, const struct err *err)
     request->replayed = false; // the error is answered, not the stored answer
     request->reply = fields ? error_reply_fields(request->arena, &request->field_errors, request->id)
                             : error_reply(request->arena, err, request->id);
-    if (err->code == ERR_OVERLOADED || err->code == ERR_STORE_BUSY || err->code == ERR_PROVIDER_UNAVAILABLE) {
+    const bool store_away = errc_is_store(err->code) && request->status == 503;
+    if (err->code == ERR_OVERLOADED || store_away || err->code == ERR_PROVIDER_UNAVAILABLE) {
         request->retry_after_s = RETRY_AFTER_OVERLOAD_S;
     } else if (err->code == ERR_IDEMPOTENCY_IN_PROGRESS || err->code == ERR_CATCHING_UP) {
         request->retry_after_s = RETRY_AFTER_SOON_S;
@@ -122,7 +123,7 @@ void request_fail(struct request *request, const struct err *err)
     if (err->code == ERR_SIGNATURE_INVALID) {
         request->api->signatures_refused_total++;
     }
-    if (request->status == 500 || err->code == ERR_STORE_BUSY) {
+    if (request->status == 500 || store_away) {
         LOG(LOG_ERROR, "request failed", LOG_STR("request_id", request->id), LOG_STR("error", err->message));
     }
     request_send(request);

@@ -33,6 +33,9 @@ enum errc {
     ERR_OVERLOADED,
     ERR_CATCHING_UP, // the provider is being asked what this database lacks
     ERR_STORE_BUSY,  // another process holds the database: nothing of the transaction is kept
+    ERR_STORE_AWAY,  // the database cannot be used now: nothing of the transaction is kept
+    // The database did not say whether it kept the transaction. Whoever runs it again must look first.
+    ERR_STORE_UNKNOWN,
     // Internal; the API answers INTERNAL_ERROR to all of them.
     ERR_EXISTS,  // a unique constraint refused the row
     ERR_STORE,   // the database failed: nothing of the transaction is kept
@@ -53,7 +56,7 @@ struct err {
 // Whether the database failed.
 static inline bool errc_is_store(enum errc code)
 {
-    return code == ERR_STORE || code == ERR_STORE_BUSY;
+    return code == ERR_STORE || code == ERR_STORE_BUSY || code == ERR_STORE_AWAY || code == ERR_STORE_UNKNOWN;
 }
 
 #define MUST_CHECK __attribute__((warn_unused_result))

@@ -140,7 +140,7 @@ void batch_refuse(struct list *jobs, const struct err *err)
     {
         struct store_job *job = job_of(link);
         job->err = *err;
-        job->result = err->code == ERR_STORE_BUSY ? ERR_STORE_BUSY : ERR_STORE;
+        job->result = errc_is_store(err->code) ? err->code : ERR_STORE;
     }
 }
 
@@ -162,23 +162,35 @@ static void run_losers(const struct batch_source *source, struct db *db, struct 
     }
 }
 
+static enum errc run_all(const struct batch_source *source, struct db *db, struct list *jobs, struct err *err)
+{
+    if (jobs->next->next != jobs) {
+        return run_batch(source, db, jobs, err);
+    }
+    struct store_job *job = job_of(jobs->next);
+    batch_alone(source, db, job);
+    *err = job->err;
+    return job->result == ERR_STORE_AWAY ? ERR_STORE_AWAY : OK;
+}
+
+// A connection that was lost may have been so for long, unnoticed: the jobs run again on a new one.
 void batch_write(const struct batch_source *source, struct db *db, struct list *jobs)
 {
     REQUIRE(!list_empty(jobs));
-    if (jobs->next->next == jobs) {
-        batch_alone(source, db, job_of(jobs->next));
-    } else {
-        struct err err = {0};
-        if (run_batch(source, db, jobs, &err) != OK) {
-            // Jobs that failed by themselves are refused too: they may have seen what an earlier job wrote.
-            batch_refuse(jobs, &err);
-        }
+    struct err err = {0};
+    enum errc rc = run_all(source, db, jobs, &err);
+    if (rc == ERR_STORE_AWAY) {
+        rc = run_all(source, db, jobs, &err);
+    }
+    if (rc != OK) {
+        // Jobs that failed by themselves are refused too: they may have seen what an earlier job wrote.
+        batch_refuse(jobs, &err);
     }
     run_losers(source, db, jobs);
 }
 
 // A failure of the database may have ended the transaction, so the next job gets a new one.
-static void read_one(const struct batch_source *source, struct db *db, struct store_job *job, bool *begun)
+static void try_read(const struct batch_source *source, struct db *db, struct store_job *job, bool *begun)
 {
     if (!*begun) {
         job->result = db->driver->begin(db, false, &job->err);
@@ -191,6 +203,14 @@ static void read_one(const struct batch_source *source, struct db *db, struct st
     if (errc_is_store(job->result)) {
         db->driver->rollback(db);
         *begun = false;
+    }
+}
+
+static void read_one(const struct batch_source *source, struct db *db, struct store_job *job, bool *begun)
+{
+    try_read(source, db, job, begun);
+    if (job->result == ERR_STORE_AWAY) { // as in batch_write
+        try_read(source, db, job, begun);
     }
 }
 

@@ -11,6 +11,13 @@
 
 #define COUNT_MAX 1000000000
 
+void db_serve(struct db *db, const struct db *writer)
+{
+    if (db->driver->serve != NULL) {
+        db->driver->serve(db, writer);
+    }
+}
+
 void db_rows_close(struct db_rows *rows)
 {
     if (rows->kept) {
@@ -91,7 +98,9 @@ enum errc db_next(struct db_rows *rows, bool *has, struct err *err)
 void db_limit(struct db_rows *rows, int steps)
 {
     REQUIRE(rows->statement && steps > 0);
-    rows->db->driver->limit(rows, steps);
+    if (rows->db->driver->limit != NULL) {
+        rows->db->driver->limit(rows, steps);
+    }
 }
 
 bool db_can_limit(const struct db *db)

@@ -21,11 +21,16 @@ struct db_driver {
     const char *(*name)(const char *database, struct arena *arena);
     // Whether the file is a database already. ERR_CONFIG, as `open`. NULL: a server's database is there.
     enum errc (*file_holds)(const char *database, bool *holds, struct err *err);
-    // `writable` false: a connection for readers. ERR_CONFIG with one plain line, ERR_STORE, ERR_STORE_BUSY.
+    // `writable` false: a connection for readers. The name must outlive it. ERR_CONFIG with one plain line,
+    // ERR_STORE, ERR_STORE_BUSY.
     enum errc (*open)(const char *database, bool writable, struct db **db, struct err *err);
     // A connection that changes nothing, not even the files beside the database. For a single read.
     enum errc (*look)(const char *database, struct db **db, struct err *err);
     void (*close)(struct db *db);
+    // The connection is a service's from now on, whose writing connection is `writer`. It does not wait long
+    // for an answer, finds out what became of a commit whose answer was lost (the table `commits`), and
+    // follows the writer to another server. NULL: there is no server.
+    void (*serve)(struct db *db, const struct db *writer);
     // Makes this process the only server of the database until the descriptor *claim is closed. ERR_CONFIG:
     // another process is. NULL, as the two that follow: many processes may serve it.
     enum errc (*claim)(const char *database, int *claim, struct err *err);
@@ -43,7 +48,9 @@ struct db_driver {
     const struct schema_change *schema_changes;
 
     enum errc (*begin)(struct db *db, bool write, struct err *err);
-    enum errc (*commit)(struct db *db, struct err *err); // if it fails, no transaction is open
+    // If it fails, no transaction is open. ERR_STORE_UNKNOWN: it may be committed. Any other error: it never
+    // will be.
+    enum errc (*commit)(struct db *db, struct err *err);
     void (*rollback)(struct db *db);
     enum errc (*savepoint)(struct db *db, struct err *err);
     enum errc (*release)(struct db *db, struct err *err);
@@ -102,6 +109,7 @@ struct db {
     bool generation_known;
     bool aborted;                // the transaction's statements fail until it, or a savepoint, is undone
     bool spoiled;                // a job of the last batch failed after it had written (batch.c)
+    atomic_int connected_total;  // how often it connected to a server; any thread may read it
     atomic_llong prepared_total; // statements prepared for db_query_built; any thread may read it
 };
 

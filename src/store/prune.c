@@ -33,6 +33,15 @@ enum errc prune_inbox(struct db *db, int64_t before_us, int64_t max, bool *more,
                        DB_I64(before_us), err);
 }
 
+enum errc prune_commits(struct db *db, int64_t before_us, int64_t max, bool *more, struct err *err)
+{
+    struct uuid before = uuid_first_of(before_us / US_PER_MS);
+    return delete_rows(
+        db, max, more,
+        "DELETE FROM commits WHERE id IN (SELECT id FROM commits WHERE id < $1 ORDER BY id LIMIT $2)",
+        DB_ID(&before), err);
+}
+
 // Where a step ends that looks at `max` rows from `after` on: at an id, which `sql` selects, or, if fewer
 // rows were made before that time, at the time.
 static enum errc end_of_step(struct db *db, const char *sql, const struct uuid *after, int64_t before_us,

@@ -10,6 +10,9 @@ enum errc prune_replies(struct db *db, int64_t before_us, int64_t max, bool *mor
                         struct err *err) MUST_CHECK;
 // Records of the provider's events. They must be kept for as long as it repeats events.
 enum errc prune_inbox(struct db *db, int64_t before_us, int64_t max, bool *more, struct err *err) MUST_CHECK;
+// Records of transactions, whose outcome nobody looks for any more.
+enum errc prune_commits(struct db *db, int64_t before_us, int64_t max, bool *more,
+                        struct err *err) MUST_CHECK;
 
 // These two pass over rows that must stay, so they walk on from `after` (nil: from the start) and move it.
 // Events to the merchant that are delivered or dead.

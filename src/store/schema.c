@@ -249,6 +249,11 @@ static const char step_14[] =
     "ALTER TABLE operations ADD COLUMN node_id BLOB;"
     "ALTER TABLE outbox ADD COLUMN node_id BLOB;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3,  step_4,  step_5,  step_6,  step_7,
-                                    step_8, step_9, step_10, step_11, step_12, step_13, step_14};
+// The transactions of which a database with a connection to lose keeps a record: postgres/commit.c. Ids are
+// in order of time. committed 0: the transaction was ruled out.
+static const char step_15[] =
+    "CREATE TABLE commits (id BLOB PRIMARY KEY, committed INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
+const char *const schema_steps[] = {step_1, step_2,  step_3,  step_4,  step_5,  step_6,  step_7, step_8,
+                                    step_9, step_10, step_11, step_12, step_13, step_14, step_15};
 const size_t schema_step_count = COUNT_OF(schema_steps);

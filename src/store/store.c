@@ -192,11 +192,13 @@ static enum errc start_threads(struct store *store, struct err *err)
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    db_serve(store->writer.db, store->writer.db);
     enum errc rc = worker_start(&store->writer, write_jobs, store, "db-writer", err);
     if (rc == OK) {
         rc = checkpointer_start(&store->checkpointer, err);
     }
     for (int i = 0; i < store->options.readers && rc == OK; i++) {
+        db_serve(store->readers[i].db, store->writer.db);
         rc = worker_start(&store->readers[i], read_jobs, store, "db-reader", err);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);

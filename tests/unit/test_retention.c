@@ -46,6 +46,22 @@ static void finished_events_are_deleted_when_they_are_old(void **state)
     assert_int_equal(events(f), 0);
 }
 
+static void records_of_transactions_are_deleted_after_a_day(void **state)
+{
+    struct fixture *f = *state;
+    transaction_begin(f);
+    for (int64_t hour = 0; hour < 20; hour++) {
+        struct uuid id = uuid_new(&random_system, START_US + hour * 3600 * US_PER_S);
+        assert_int_equal(
+            db_run(f->db, NULL, &f->err, "INSERT INTO commits (id, committed) VALUES ($1, 1)", DB_ID(&id)),
+            OK);
+    }
+    transaction_end(f);
+    engine_begin(f);
+    engine_run_s(f, DAY_S + 9 * 3600 + 60);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM commits"), 10);
+}
+
 static size_t waiting; // jobs, as store_waiting reports them
 
 size_t __wrap_store_waiting(const struct store *store); // linked in its place
@@ -151,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(finished_events_are_deleted_when_they_are_old),
+        TEST(records_of_transactions_are_deleted_after_a_day),
         TEST(a_busy_database_is_left_alone_but_for_a_step_a_second),
         TEST(what_is_deleted_makes_room_in_the_file),
         TEST(a_paid_payment_outlives_its_answer_its_event_and_its_history),

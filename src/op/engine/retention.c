@@ -12,6 +12,10 @@
 // The record of an event from the provider is deleted after this time. The provider keeps and sends events
 // for 30 days.
 #define INBOX_KEPT_US (35 * 24 * 3600 * US_PER_S)
+// A lost COMMIT is looked for within seconds.
+#define COMMITS_KEPT_US (24 * 3600 * US_PER_S)
+// They are small, and a busy service makes a thousand a second.
+#define COMMITS_STEP_ROWS 500
 // Rows of one table in one transaction. To delete one takes about 20 µs.
 #define STEP_ROWS 50
 // From one transaction to the next, while there is more to delete.
@@ -67,12 +71,16 @@ static enum errc run_step(struct store_job *job, struct tx *tx, struct err *err)
     *walks = retention->walks;
     bool replies = false;
     bool inbox = false;
+    bool commits = false;
     bool outbox = false;
     bool history = false;
     bool audit = false;
     enum errc rc = prune_replies(tx->db, old_us(tx, config->answers_kept_ms), STEP_ROWS, &replies, err);
     if (rc == OK) {
         rc = prune_inbox(tx->db, tx->now_us - INBOX_KEPT_US, STEP_ROWS, &inbox, err);
+    }
+    if (rc == OK) {
+        rc = prune_commits(tx->db, tx->now_us - COMMITS_KEPT_US, COMMITS_STEP_ROWS, &commits, err);
     }
     if (rc == OK) {
         rc = prune_outbox(tx->db, old_us(tx, config->webhooks_kept_ms), STEP_ROWS, &walks->outbox, &outbox,
@@ -86,7 +94,7 @@ static enum errc run_step(struct store_job *job, struct tx *tx, struct err *err)
         rc = audit_prune(tx->db, tx->keyring->pepper, old_us(tx, config->audit_counts_kept_ms), STEP_ROWS,
                          &walks->audit, &audit, err);
     }
-    retention->more = replies || inbox || outbox || history || audit;
+    retention->more = replies || inbox || commits || outbox || history || audit;
     return rc;
 }
 

@@ -1,58 +1,32 @@
 // The PostgreSQL driver and its transactions. After a failed statement the server refuses all others until
 // the transaction, or a savepoint, is rolled back. The invariant: begin opens exactly one transaction, and
-// none is open after commit or rollback. The thread that owns the connection.
+// none is open after commit or rollback, which are commit.c's. The thread that owns the connection.
 #include "store/postgres/postgres.h"
 
 #include "base/require.h"
 
-static enum errc postgres_begin(struct db *db, bool write, struct err *err)
+enum errc postgres_begin(struct db *db, bool write, struct err *err)
 {
     struct postgres *postgres = postgres_of(db);
     REQUIRE(!postgres->in_transaction && (postgres->writable || !write));
     enum errc rc = postgres_connected(postgres, err);
     postgres->failure.code = OK;
     if (rc == OK) {
-        rc = postgres_control(postgres, write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                              err);
+        rc = postgres_control(postgres, POSTGRES_RUN,
+                              write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
     }
     postgres->in_transaction = rc == OK;
+    postgres->changed_before = postgres->changed_total;
     db->aborted = false;
     db->generation_known = false;
     return rc;
 }
 
-// The command, after whatever the server skips.
-static enum errc undo(struct postgres *postgres, const char *sql, struct err *err)
+enum errc postgres_undo(struct postgres *postgres, const char *sql, struct err *err)
 {
     enum errc rc = postgres_pipeline_sync(postgres, NULL); // fails if a command did: it is being undone
-    rc = postgres_control(postgres, sql, err);
+    rc = postgres_control(postgres, POSTGRES_RUN, sql, err);
     return rc == OK ? postgres_pipeline_sync(postgres, err) : rc;
-}
-
-static void postgres_rollback(struct db *db)
-{
-    struct postgres *postgres = postgres_of(db);
-    REQUIRE(postgres->in_transaction && postgres->rows_open == 0);
-    postgres->in_transaction = false;
-    // If this fails, the connection is lost, and the server rolls back by itself.
-    if (undo(postgres, "ROLLBACK", NULL) != OK) {
-        REQUIRE(PQstatus(postgres->conn) != CONNECTION_OK);
-    }
-}
-
-static enum errc postgres_commit(struct db *db, struct err *err)
-{
-    struct postgres *postgres = postgres_of(db);
-    REQUIRE(postgres->in_transaction && postgres->rows_open == 0);
-    enum errc rc = postgres_control(postgres, "COMMIT", err);
-    if (rc == OK) {
-        rc = postgres_pipeline_sync(postgres, err);
-    }
-    if (rc != OK) {
-        postgres_rollback(db);
-    }
-    postgres->in_transaction = false;
-    return rc;
 }
 
 static enum errc postgres_settle(struct db *db, struct err *err)
@@ -65,17 +39,17 @@ static enum errc postgres_settle(struct db *db, struct err *err)
 
 static enum errc postgres_savepoint(struct db *db, struct err *err)
 {
-    return postgres_control(postgres_of(db), "SAVEPOINT job", err);
+    return postgres_control(postgres_of(db), POSTGRES_RUN, "SAVEPOINT job", err);
 }
 
 static enum errc postgres_release(struct db *db, struct err *err)
 {
-    return postgres_control(postgres_of(db), "RELEASE job", err);
+    return postgres_control(postgres_of(db), POSTGRES_RUN, "RELEASE job", err);
 }
 
 static enum errc postgres_rollback_to(struct db *db, struct err *err)
 {
-    const enum errc rc = undo(postgres_of(db), "ROLLBACK TO job", err);
+    const enum errc rc = postgres_undo(postgres_of(db), "ROLLBACK TO job", err);
     db->aborted = false;
     db->generation_known = false;
     return rc == OK ? postgres_release(db, err) : rc;
@@ -90,15 +64,16 @@ static enum errc postgres_script(struct db *db, const char *sql, struct err *err
     if (rc != OK) {
         return rc;
     }
-    REQUIRE(PQexitPipelineMode(postgres->conn) == 1);
+    if (PQexitPipelineMode(postgres->conn) != 1) {
+        return postgres_failed(postgres, NULL, err);
+    }
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     PGresult *result = PQexec(postgres->conn, postgres_script_of(&arena, sql));
     const ExecStatusType status = PQresultStatus(result);
     const bool done = status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY;
     rc = done ? OK : postgres_failed(postgres, result, err);
     PQclear(result);
-    REQUIRE(PQenterPipelineMode(postgres->conn) == 1);
-    return rc;
+    return PQenterPipelineMode(postgres->conn) == 1 || rc != OK ? rc : postgres_failed(postgres, NULL, err);
 }
 
 static int64_t postgres_changed(struct db *db)
@@ -118,6 +93,7 @@ const struct db_driver postgres_driver = {
     .open = postgres_open,
     .look = postgres_look,
     .close = postgres_close,
+    .serve = postgres_serve,
     // information_schema leaves out the tables that the user may not read.
     .table_exists = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
                     " AND tablename = $1",

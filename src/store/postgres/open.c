@@ -1,89 +1,165 @@
-// Opens connections to PostgreSQL. The database's name is a URI as libpq reads it. A password in it must
-// reach no message, so no text of libpq's about the URI is passed on. Any thread; a connection has one
-// thread.
+// Opens connections to PostgreSQL, and opens them again once they are lost. The database's name is a URI as
+// libpq reads it. A password in it must reach no message, so libpq's own messages are never passed on. Any
+// thread; a connection has one thread.
 #include "store/postgres/postgres.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/require.h"
+#include "base/timefmt.h"
 
-// A server that is gone is noticed within seconds. libpq takes a setting of the URI before these.
-static const char *const names[] = {"keepalives_idle",  "keepalives_interval", "keepalives_count",
-                                    "tcp_user_timeout", "connect_timeout",     "fallback_application_name",
-                                    "dbname",           "client_encoding",     NULL};
-enum { DATABASE = 6 };
+// From one attempt to connect to the next.
+#define CONNECT_AGAIN_US (250 * US_PER_MS)
 
-// The isolation is stated, so that a server's default does not matter. A lock is not waited for without end.
+// libpq takes a setting of the URI before those that stand before it here, and after those that follow it. A
+// server that is gone is noticed within seconds. A server that cannot be written is passed over: it may be a
+// standby, or was the primary before.
+static const struct {
+    const char *name;
+    const char *value;
+} settings[] = {
+    {"keepalives_idle", "5"},
+    {"keepalives_interval", "2"},
+    {"keepalives_count", "2"},
+    {"tcp_user_timeout", "10000"},
+    {"connect_timeout", "3"},
+    {"fallback_application_name", "paymentsd"},
+    {"gssencmode", "disable"}, // what it has decrypted and not yet passed on could not be waited for
+    {"dbname", NULL},          // the URI
+    {"client_encoding", "UTF8"},
+    {"target_session_attrs", "read-write"},
+};
+
+// The isolation is stated, so that a server's default does not matter. A wait for a lock ends before the
+// wait for the answer does.
 // Every statement of the service has an index, and one plan whatever its values: with plans for the values, a
 // list of a merchant that the statistics do not know yet read all of his rows; without statistics, all rows.
-static const char session[] = "SET default_transaction_isolation = 'read committed';"
-                              "SET lock_timeout = '5s';"
-                              "SET idle_in_transaction_session_timeout = '60s';"
-                              "SET client_min_messages = warning;"
-                              "SET plan_cache_mode = force_generic_plan;"
-                              "SET enable_seqscan = off;"
-                              "SET jit = off;"
-                              "SET bytea_output = hex";
+static const char *const session[] = {
+    "SET default_transaction_isolation = 'read committed'",
+    "SET lock_timeout = '2s'",
+    "SET idle_in_transaction_session_timeout = '60s'",
+    "SET client_min_messages = warning", // postgres_commit reads the warnings
+    "SET plan_cache_mode = force_generic_plan",
+    "SET enable_seqscan = off",
+    "SET jit = off",
+    "SET bytea_output = hex",
+};
 
-static void ignore_notice(void *context, const PGresult *result)
+int64_t postgres_mono_us(void)
 {
-    (void)context;
-    (void)result;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
-static enum errc unusable(PGconn *conn, struct err *err)
+static void note_warning(void *context, const PGresult *notice)
 {
-    // Messages of the connection's own making name the host and the user. A server's may hold a value.
-    const char *host = PQhost(conn);
-    const char *name = PQdb(conn);
-    return err_set(err, ERR_CONFIG, "cannot use the database %s at %s: %s", name != NULL ? name : "",
-                   host != NULL ? host : "",
-                   PQconnectionNeedsPassword(conn)  ? "it needs a password"
-                   : PQconnectionUsedPassword(conn) ? "the server refuses to connect"
-                                                    : "the server cannot be reached");
+    struct postgres *postgres = context;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    postgres->warned = postgres->warned || severity == NULL || strcmp(severity, "WARNING") == 0;
+}
+
+// In our words: libpq's text may hold parts of the URI, and a server's may hold a value.
+static const char *reason(const PGconn *conn)
+{
+    const char *text = PQerrorMessage(conn);
+    if (PQconnectionNeedsPassword(conn)) {
+        return "it needs a password";
+    }
+    if (strstr(text, "certificate") != NULL || strstr(text, "SSL") != NULL) {
+        return "TLS failed: check sslmode, sslrootcert and the server's certificate";
+    }
+    if (strstr(text, "read-only") != NULL || strstr(text, "standby") != NULL) {
+        return "no server of it can be written";
+    }
+    return strstr(text, "FATAL") != NULL ? "the server refuses to connect" : "the server cannot be reached";
 }
 
 static enum errc set_up(struct postgres *postgres, struct err *err)
 {
-    PGresult *result = PQexec(postgres->conn, session);
-    const bool done = PQresultStatus(result) == PGRES_COMMAND_OK;
-    const enum errc rc = done ? OK : postgres_failed(postgres, result, err);
-    PQclear(result);
-    if (rc == OK) {
-        REQUIRE(PQsetnonblocking(postgres->conn, 1) == 0 && PQenterPipelineMode(postgres->conn) == 1);
-        postgres->pending_count = 0;
+    if (PQsetnonblocking(postgres->conn, 1) != 0 || PQenterPipelineMode(postgres->conn) != 1) {
+        return postgres_failed(postgres, NULL, err);
     }
-    return rc;
+    enum errc rc = OK;
+    for (size_t i = 0; i < COUNT_OF(session) && rc == OK; i++) {
+        rc = postgres_control(postgres, POSTGRES_RUN, session[i], err);
+    }
+    return rc == OK ? postgres_pipeline_sync(postgres, err) : rc;
 }
 
-static PGconn *connect(const char *database)
+void postgres_disconnect(struct postgres *postgres)
 {
-    const char *values[] = {"5", "2", "2", "10000", "5", "paymentsd", NULL, "UTF8", NULL};
-    values[DATABASE] = database;
-    return PQconnectdbParams(names, values, 1);
+    postgres_forget_statements(postgres);
+    PQfinish(postgres->conn);
+    postgres->conn = NULL;
+    postgres->lost = true;
+    postgres->pending_count = 0;
+    postgres->failure.code = OK;
+}
+
+// ERR_STORE_AWAY.
+static enum errc connect(struct postgres *postgres, struct err *err)
+{
+    const char *names[COUNT_OF(settings) + 1] = {0};
+    const char *values[COUNT_OF(settings) + 1] = {0};
+    for (size_t i = 0; i < COUNT_OF(settings); i++) {
+        names[i] = settings[i].name;
+        values[i] = settings[i].value != NULL ? settings[i].value : postgres->database;
+    }
+    postgres_disconnect(postgres);
+    postgres->conn = PQconnectdbParams(names, values, 1);
+    REQUIRE(postgres->conn != NULL);
+    PQsetNoticeReceiver(postgres->conn, note_warning, postgres);
+    if (PQstatus(postgres->conn) != CONNECTION_OK) {
+        return err_set(err, ERR_STORE_AWAY, "%s", reason(postgres->conn));
+    }
+    postgres->lost = false;
+    atomic_fetch_add(&postgres->db.connected_total, 1);
+    return set_up(postgres, err);
+}
+
+// A password whose @ or / is not encoded would be read as a part of the host's name, and shown.
+static bool is_encoded(const char *uri)
+{
+    const char *rest = strstr(uri, "//");
+    size_t signs = 0;
+    rest = rest != NULL ? rest + strlen("//") : uri;
+    const size_t authority = strcspn(rest, "/?");
+    for (size_t i = 0; i < strcspn(rest, "?"); i++) {
+        signs += rest[i] == '@' ? 1 + (i > authority) : 0;
+    }
+    return signs <= 1;
+}
+
+static enum errc check_uri(const char *database, struct err *err)
+{
+    PQconninfoOption *options = PQconninfoParse(database, NULL);
+    const bool readable = options != NULL && is_encoded(database);
+    PQconninfoFree(options);
+    return readable ? OK
+                    : err_set(err, ERR_CONFIG,
+                              "the database must be sqlite:PATH or postgresql://USER:PASSWORD@HOST/DATABASE; "
+                              "in the user and the password, write @ as %%40 and / as %%2F");
 }
 
 enum errc postgres_open(const char *database, bool writable, struct db **db, struct err *err)
 {
-    PQconninfoOption *options = PQconninfoParse(database, NULL);
-    if (options == NULL) {
-        return err_set(err, ERR_CONFIG,
-                       "the database must be sqlite:PATH or postgresql://USER:PASSWORD@HOST/DATABASE");
+    enum errc rc = check_uri(database, err);
+    if (rc != OK) {
+        return rc;
     }
-    PQconninfoFree(options);
     struct postgres *postgres = calloc(1, sizeof(*postgres));
     REQUIRE(postgres != NULL);
     postgres->db.driver = &postgres_driver;
+    postgres->database = database;
     postgres->writable = writable;
-    postgres->conn = connect(database);
-    REQUIRE(postgres->conn != NULL);
-    PQsetNoticeReceiver(postgres->conn, ignore_notice, NULL);
-    enum errc rc = PQstatus(postgres->conn) == CONNECTION_OK ? OK : unusable(postgres->conn, err);
-    if (rc == OK) {
-        rc = set_up(postgres, err);
-    }
-    if (rc != OK) {
+    struct err why = {0};
+    if (connect(postgres, &why) != OK) {
+        const char *host = PQhost(postgres->conn);
+        rc = err_set(err, ERR_CONFIG, "cannot use the PostgreSQL database at %s: %s",
+                     host != NULL ? host : "its host", why.message);
         postgres_close(&postgres->db);
         return rc;
     }
@@ -100,20 +176,42 @@ void postgres_close(struct db *db)
 {
     struct postgres *postgres = postgres_of(db);
     REQUIRE(postgres->rows_open == 0);
-    postgres_forget_statements(postgres);
-    PQfinish(postgres->conn);
+    postgres_disconnect(postgres);
     free(postgres);
+}
+
+void postgres_serve(struct db *db, const struct db *writer)
+{
+    struct postgres *postgres = postgres_of(db);
+    postgres->writer = writer;
+    postgres->writer_connects = atomic_load(&writer->connected_total);
+}
+
+// What the writer has written since it went to another server is there.
+static void follow_writer(struct postgres *postgres)
+{
+    const int connects = postgres->writer != NULL ? atomic_load(&postgres->writer->connected_total) : 0;
+    if (connects != postgres->writer_connects && postgres->writer != &postgres->db) {
+        postgres->lost = true;
+    }
+    postgres->writer_connects = connects;
 }
 
 enum errc postgres_connected(struct postgres *postgres, struct err *err)
 {
-    if (PQstatus(postgres->conn) == CONNECTION_OK) {
+    follow_writer(postgres);
+    if (!postgres->lost && PQstatus(postgres->conn) == CONNECTION_OK) {
         return OK;
     }
-    postgres_forget_statements(postgres);
-    PQreset(postgres->conn);
-    if (PQstatus(postgres->conn) != CONNECTION_OK) {
-        return err_set(err, ERR_STORE, "database: the server cannot be reached");
+    struct err why = {0};
+    (void)err_set(&why, ERR_STORE_AWAY, "it was tried a moment ago");
+    if (postgres_mono_us() >= postgres->connect_again_us) {
+        if (connect(postgres, &why) == OK) {
+            return OK;
+        }
+        postgres_disconnect(postgres);
+        postgres->connect_again_us = postgres_mono_us() + CONNECT_AGAIN_US;
     }
-    return set_up(postgres, err);
+    return err_set(err, ERR_STORE_AWAY,
+                   "the database cannot be used now (%s); nothing was recorded, try again", why.message);
 }

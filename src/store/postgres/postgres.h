@@ -1,7 +1,7 @@
 // What the files of the PostgreSQL driver share: open.c opens connections, driver.c runs transactions,
-// statement.c runs the statements in them, pipeline.c sends and reads them, rows.c holds their results,
-// schema.c translates the schema, error.c says what went wrong. No file outside this folder includes this
-// header or libpq-fe.h.
+// commit.c commits them, statement.c runs the statements in them, pipeline.c sends and reads them, rows.c
+// holds their results, schema.c translates the schema, error.c says what went wrong. No file outside this
+// folder includes this header or libpq-fe.h.
 #pragma once
 
 #include <libpq-fe.h>
@@ -23,7 +23,10 @@ enum {
 
 struct postgres_statement; // in statement.c
 
-enum postgres_command { POSTGRES_PREPARE, POSTGRES_RUN, POSTGRES_QUERY, POSTGRES_SYNC };
+// A service's connection is lost when the server says nothing for so long while an answer is due.
+#define POSTGRES_SILENCE_MAX_MS 5000
+
+enum postgres_command { POSTGRES_PREPARE, POSTGRES_RUN, POSTGRES_QUERY, POSTGRES_COMMIT, POSTGRES_SYNC };
 
 struct postgres_pending {
     enum postgres_command command;
@@ -32,17 +35,25 @@ struct postgres_pending {
 
 struct postgres {
     struct db db;
-    PGconn *conn;
+    const char *database;     // the URI
+    PGconn *conn;             // NULL: none
+    bool lost;                // nothing is sent or read any more; the next transaction connects anew
+    int64_t connect_again_us; // monotonic; not before
     bool writable;
+    const struct db *writer; // of the service whose connection this is; NULL: a command's
+    int writer_connects;     // it had connected so often when this connection last followed it
+    bool warned;             // by the server, since this was last cleared
     bool in_transaction; // we began one; a failed statement leaves it open, and it can only be rolled back
     int rows_open;
     struct postgres_pending pending[POSTGRES_PENDING_MAX]; // a ring
     size_t pending_first;
     size_t pending_count;
     struct err failure; // of the first command that failed since the last sync; OK: none
+    bool refused;       // the server gave that failure as its answer, so that it did not commit
     int64_t changed;
     int64_t changed_total;
-    uint64_t names; // of prepared statements, given so far
+    int64_t changed_before; // the transaction began
+    uint64_t names;         // of prepared statements, given so far
     struct postgres_statement *statements[POSTGRES_STATEMENT_BUCKETS];
     size_t built_count;
     struct postgres_statement *built; // of texts built at run time; the one used last is the first
@@ -60,8 +71,20 @@ const char *postgres_name(const char *database, struct arena *arena);
 enum errc postgres_open(const char *database, bool writable, struct db **db, struct err *err) MUST_CHECK;
 enum errc postgres_look(const char *database, struct db **db, struct err *err) MUST_CHECK;
 void postgres_close(struct db *db);
-// Connects anew if the connection is lost. ERR_STORE: it could not; a later call tries again.
+void postgres_serve(struct db *db, const struct db *writer);
+// Connects anew if the connection is lost, four times a second at most. ERR_STORE_AWAY: it is not connected.
 enum errc postgres_connected(struct postgres *postgres, struct err *err) MUST_CHECK;
+void postgres_disconnect(struct postgres *postgres);
+int64_t postgres_mono_us(void);
+
+// driver.c
+enum errc postgres_begin(struct db *db, bool write, struct err *err) MUST_CHECK;
+// Runs the command, after whatever the server skips.
+enum errc postgres_undo(struct postgres *postgres, const char *sql, struct err *err) MUST_CHECK;
+
+// commit.c
+enum errc postgres_commit(struct db *db, struct err *err) MUST_CHECK;
+void postgres_rollback(struct db *db);
 
 // statement.c
 enum errc postgres_query(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
@@ -77,7 +100,8 @@ enum errc postgres_run(struct db *db, const char *sql, const struct db_value *va
 enum errc postgres_lock(struct db *db, const char *sql, const struct db_value *values, size_t count,
                         struct err *err) MUST_CHECK;
 // Sends a command without parameters or rows: BEGIN, SAVEPOINT ...
-enum errc postgres_control(struct postgres *postgres, const char *sql, struct err *err) MUST_CHECK;
+enum errc postgres_control(struct postgres *postgres, enum postgres_command command, const char *sql,
+                           struct err *err) MUST_CHECK;
 // The statement's PREPARE was answered.
 void postgres_statement_prepared(struct postgres *postgres, struct postgres_statement *statement, bool done);
 // Forgets the statements: a new connection does not have them.
@@ -110,6 +134,9 @@ bool postgres_advances_generation(const char *sql);
 // The script of a schema step in PostgreSQL's words. The arena owns it.
 const char *postgres_script_of(struct arena *arena, const char *script);
 
-// error.c: fills *err from a result, or from the connection if there is none (NULL). ERR_EXISTS, ERR_STORE or
-// ERR_STORE_BUSY.
+// error.c
+// Fills *err from a result, or from the connection if there is none (NULL), and notes if the connection is
+// lost. ERR_EXISTS, ERR_STORE, ERR_STORE_BUSY or ERR_STORE_AWAY.
 enum errc postgres_failed(struct postgres *postgres, const PGresult *result, struct err *err);
+// Whether a transaction with this failed result cannot have been committed. is_commit: of its COMMIT.
+bool postgres_is_definite(const PGresult *result, bool is_commit);

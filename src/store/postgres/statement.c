@@ -106,8 +106,8 @@ static const char *text_of(const struct postgres *postgres, struct arena *arena,
 static enum errc make_room(struct postgres *postgres, struct err *err)
 {
     PGresult *rows = NULL;
-    enum errc rc = OK;
-    if (postgres->pending_count + 3 > POSTGRES_PENDING_MAX) { // a PREPARE, its statement, a sync
+    enum errc rc = postgres->lost ? postgres_failed(postgres, NULL, err) : OK;
+    if (rc == OK && postgres->pending_count + 3 > POSTGRES_PENDING_MAX) { // a PREPARE, its statement, a sync
         rc = postgres_pipeline_read(postgres, &rows, err);
         PQclear(rows);
     }
@@ -189,7 +189,7 @@ static enum errc drop_last_built(struct postgres *postgres, struct err *err)
     char sql[NAME_BYTES + 16];
     (void)snprintf(sql, sizeof(sql), "DEALLOCATE %s", dropped->name);
     end(dropped);
-    return postgres_control(postgres, sql, err);
+    return postgres_control(postgres, POSTGRES_RUN, sql, err);
 }
 
 static enum errc keep_built(struct postgres *postgres, const char *sql, const struct parameters *parameters,
@@ -314,7 +314,8 @@ enum errc postgres_query_once(struct db *db, struct db_rows *rows, const char *s
     return rc;
 }
 
-enum errc postgres_control(struct postgres *postgres, const char *sql, struct err *err)
+enum errc postgres_control(struct postgres *postgres, enum postgres_command command, const char *sql,
+                           struct err *err)
 {
     const enum errc rc = make_room(postgres, err);
     if (rc != OK) {
@@ -323,7 +324,7 @@ enum errc postgres_control(struct postgres *postgres, const char *sql, struct er
     if (PQsendQueryParams(postgres->conn, sql, 0, NULL, NULL, NULL, NULL, 1) != 1) {
         return postgres_failed(postgres, NULL, err);
     }
-    postgres_pipeline_sent(postgres, POSTGRES_RUN, NULL);
+    postgres_pipeline_sent(postgres, command, NULL);
     return OK;
 }
 

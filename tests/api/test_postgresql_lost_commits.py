@@ -1,0 +1,48 @@
+"""The connection to PostgreSQL ends at a COMMIT: before it reached the server, after the server has carried it out, or the
+server carries it out while the service is already looking for what became of it. Either way the service finds out, and
+its callers notice nothing."""
+import pytest
+
+from support.ledger import Ledger
+from support.postgresql_pair import PostgresqlServer, uri
+from support.postgresql_proxy import PostgresqlProxy
+from support.merchant import Merchant
+from support.waiting import wait_until
+
+COMMITS = 8  # a payment's and a refund's, and those that the service makes by itself meanwhile
+
+
+@pytest.fixture(scope="module")
+def postgresql():
+    server = PostgresqlServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def proxy(postgresql):
+    proxy = PostgresqlProxy(postgresql)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def merchant(start_server, sandbox, postgresql, proxy):
+    postgresql.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    server = start_server(sandbox.url, database=uri(proxy))
+    return Merchant.with_stripe(server)
+
+
+@pytest.mark.parametrize("how", ["unsent", "unanswered", "late"])
+def test_a_lost_commit_is_looked_up(how, merchant, proxy, postgresql, sandbox):
+    for number in range(1, COMMITS + 1):
+        proxy.cut_commit(how, number)
+        payment = merchant.pay()
+        assert payment["status"] == "completed"
+        assert merchant.refund(payment, "1.00")["status"] == "completed"
+        wait_until(lambda: proxy.cut is None, what="the cut")
+    Ledger(sandbox, merchant).check()
+    assert len(Ledger(sandbox, merchant).payments) == COMMITS
+    assert proxy.cuts == COMMITS
+    ruled_out = int(postgresql.sql("SELECT count(*) FROM commits WHERE committed = 0"))
+    assert (ruled_out > 0) == (how == "unsent")
