@@ -52,6 +52,7 @@ struct auth_guard {
     bool writing;
     struct store_job job;
     struct list written; // the entries that the present job writes
+    size_t written_count;
 };
 
 static const char *severity_of(const char *event_type)
@@ -62,14 +63,13 @@ static const char *severity_of(const char *event_type)
     return text_equal(event_type, "auth.rate_limited") ? "critical" : "warn";
 }
 
-static enum errc write_one(struct auth_guard *guard, struct tx *tx, struct arena *arena,
-                           const struct counted *counted, struct err *err)
+static struct audit_entry entry_of(struct arena *arena, const struct counted *counted)
 {
     char address[ADDRESS_TEXT_BYTES];
     address_format(&counted->key.client, address);
-    const char *actor_ip =
-        address_is_ipv4(&counted->key.client) ? address : arena_printf(arena, "%s/64", address);
-    struct audit_entry entry = {
+    const char *actor_ip = address_is_ipv4(&counted->key.client) ? arena_strdup(arena, address)
+                                                                 : arena_printf(arena, "%s/64", address);
+    return (struct audit_entry){
         .event_type = counted->key.event_type,
         .severity = severity_of(counted->key.event_type),
         .actor_ip = counted->key.summed ? NULL : actor_ip,
@@ -79,21 +79,19 @@ static enum errc write_one(struct auth_guard *guard, struct tx *tx, struct arena
                                counted->key.summed ? ", from other addresses" : ""),
         .metadata_json = arena_printf(arena, "{\"count\":%lld}", (long long)counted->count),
     };
-    return audit_append(tx->db, guard->keyring->pepper, &entry, loop_wall_us(guard->loop), err);
 }
 
 static enum errc run_write(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct auth_guard *guard = CONTAINER_OF(job, struct auth_guard, job);
     struct arena arena ARENA_CLEANUP = ARENA_EMPTY;
-    enum errc rc = OK;
+    struct audit_entry *entries = arena_alloc(&arena, guard->written_count * sizeof(*entries));
+    size_t count = 0;
     LIST_EACH_SAFE(&guard->written, node, after)
     {
-        if (rc == OK) {
-            rc = write_one(guard, tx, &arena, CONTAINER_OF(node, struct counted, link), err);
-        }
+        entries[count++] = entry_of(&arena, CONTAINER_OF(node, struct counted, link));
     }
-    return rc;
+    return audit_append_all(tx->db, guard->keyring->pepper, entries, count, loop_wall_us(guard->loop), err);
 }
 
 static void written(struct store_job *job)
@@ -115,6 +113,7 @@ static void write_counts(struct auth_guard *guard)
         return;
     }
     list_splice(&guard->written, &guard->counts_order);
+    guard->written_count = guard->counts.count;
     table_release(&guard->counts);
     guard->counts = TABLE_EMPTY;
     guard->of_strangers = 0;

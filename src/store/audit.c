@@ -1,5 +1,6 @@
 // The audit log's queries: the chain's head, appending, verifying, pruning, and the list. How rows and gaps
-// hold together is in audit_chain.c. Invariant: seq counts from 1 without a hole. Database thread.
+// hold together is in audit_chain.c. Invariant: seq counts from 1 without a hole. seq is unique, and so is a
+// gap's start: of two nodes that prune the same rows, one runs again. Database thread.
 #include "store/audit.h"
 
 #include <string.h>
@@ -46,11 +47,13 @@ enum errc audit_head_holds(struct db *db, const uint8_t pepper[32], const struct
     return rc == OK && !*holds ? audit_in_gap(db, pepper, head->seq, holds, err) : rc;
 }
 
-enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
-                       int64_t now_us, struct err *err)
+// Appends the row after `head`, and moves `head` to it.
+static enum errc append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
+                        int64_t now_us, struct audit_head *head, struct err *err)
 {
     REQUIRE(entry->event_type != NULL && entry->severity != NULL && entry->detail != NULL);
-    struct audit_chained row = {
+    const struct audit_chained row = {
+        .seq = head->seq + 1,
         .id = uuid_new(&random_system, now_us),
         .event_type = entry->event_type,
         .severity = entry->severity,
@@ -61,14 +64,10 @@ enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct aud
         .metadata = entry->metadata_json ? entry->metadata_json : "{}",
         .created_us = now_us,
     };
-    struct audit_head previous;
     uint8_t mac[MAC_BYTES];
-    enum errc rc = audit_head_read(db, &previous, err);
-    if (rc != OK) {
-        return rc;
-    }
-    row.seq = previous.seq + 1;
-    audit_chain(pepper, previous.mac, &row, mac);
+    audit_chain(pepper, head->mac, &row, mac);
+    head->seq = row.seq;
+    memcpy(head->mac, mac, sizeof(mac));
     return db_run(
         db, NULL, err,
         "INSERT INTO audit_log (seq, id, event_type, severity, actor_ip, merchant_id, key_prefix, detail,"
@@ -76,6 +75,27 @@ enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct aud
         DB_I64(row.seq), DB_ID(&row.id), DB_STR(row.event_type), DB_STR(row.severity), DB_STR(row.actor_ip),
         DB_ID(row.merchant_id), DB_STR(row.key_prefix), DB_STR(row.detail), DB_STR(row.metadata),
         DB_I64(row.created_us), DB_BYTES(mac, sizeof mac));
+}
+
+enum errc audit_append_all(struct db *db, const uint8_t pepper[32], const struct audit_entry *entries,
+                           size_t count, int64_t now_us, struct err *err)
+{
+    struct audit_head head;
+    // The head itself cannot be the lock: whoever waits for it would get it, and not the one after it.
+    enum errc rc = db_lock(db, err, "SELECT 1 FROM meta WHERE name = $1" LOCKED, DB_STR("audit_log"));
+    if (rc == OK) {
+        rc = audit_head_read(db, &head, err);
+    }
+    for (size_t i = 0; rc == OK && i < count; i++) {
+        rc = append(db, pepper, &entries[i], now_us, &head, err);
+    }
+    return rc;
+}
+
+enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
+                       int64_t now_us, struct err *err)
+{
+    return audit_append_all(db, pepper, entry, 1, now_us, err);
 }
 
 enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq,

@@ -15,9 +15,12 @@ struct audit_entry {
     const char *metadata_json; // NULL: {}
 };
 
-// Appends a row. Call it in a write transaction, which gives the rows their order.
+// Appends a row. Call it in a write transaction, and late: until that ends, no other node can append.
 enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
                        int64_t now_us, struct err *err) MUST_CHECK;
+// The same for `count` rows, which follow one another.
+enum errc audit_append_all(struct db *db, const uint8_t pepper[32], const struct audit_entry *entries,
+                           size_t count, int64_t now_us, struct err *err) MUST_CHECK;
 
 #define AUDIT_MAC_BYTES 32
 

@@ -254,6 +254,13 @@ static const char step_14[] =
 static const char step_15[] =
     "CREATE TABLE commits (id BLOB PRIMARY KEY, committed INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
-const char *const schema_steps[] = {step_1, step_2,  step_3,  step_4,  step_5,  step_6,  step_7, step_8,
-                                    step_9, step_10, step_11, step_12, step_13, step_14, step_15};
+// Two nodes that get the same card at once must not both save it: the second waits, and finds the first
+// one's. And the row that a node locks before it appends to the audit log.
+static const char step_16[] =
+    "CREATE UNIQUE INDEX cards_one_saving ON cards(merchant_id, livemode, method_sent,"
+    " (coalesce(customer_email, ''))) WHERE status = 'saving' AND setup_ref IS NULL;"
+    "INSERT INTO meta (name, value) VALUES ('audit_log', CAST('' AS BLOB));";
+
+const char *const schema_steps[] = {step_1, step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,
+                                    step_9, step_10, step_11, step_12, step_13, step_14, step_15, step_16};
 const size_t schema_step_count = COUNT_OF(schema_steps);

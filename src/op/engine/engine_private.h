@@ -70,10 +70,9 @@ static inline struct op *op_of(struct store_job *job)
 {
     return CONTAINER_OF(job, struct op_record, job)->op;
 }
-// subject.c. For a job that writes what became of the attempt: locks what the operation is about, and then the
-// operation, and reads its row. *held is false if the operation is closed, or if this
-// node was taken for dead and its lease was given up: then another attempt finds the outcome, and nothing may
-// be written.
+// subject.c. For a job that writes what became of the attempt: locks what the operation is about, then the
+// operation, and reads its row. *held is false if the operation is closed, or if this node was taken for dead
+// and its lease was given up: then another attempt finds the outcome, and nothing may be written.
 enum errc op_get_held(struct op *op, struct tx *tx, struct operation *row, bool *held,
                       struct err *err) MUST_CHECK;
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);
