@@ -24,7 +24,7 @@ static const struct {
     {"saved_card_id, id", "saved_card_id, id NULLS FIRST"},
 };
 
-#define RANDOM_16_BYTES "decode(replace(CAST(gen_random_uuid() AS TEXT), '-', ''), 'hex')"
+#define RANDOM_16_BYTES "decode(replace(CAST(gen_random_uuid() AS VARCHAR), '-', ''), 'hex')"
 // The id after `last`, if this is its last byte that can grow: the bytes after it become 0.
 #define ID_AFTER_AT(at, zeros)                                                                               \
     " WHEN get_byte(last, " #at ") < 255 THEN substring(set_byte(last, " #at ", get_byte(last, " #at         \
