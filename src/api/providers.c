@@ -235,7 +235,13 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
     struct sealed key = seal(&request->api->keyring->master, request->arena,
                              sealed_context(request->arena, SEALED_PROVIDER_KEY, &credential.version_id),
                              input->secret_key.data, input->secret_key.len);
-    rc = credential_put(tx->db, &credential, err);
+    // Another node may be writing an operation with the version that this one replaces, where we do not see
+    // it yet. That version is wiped when the next one replaces this.
+    const bool wipes_replaced = uuid_is_nil(&tx->node_id);
+    rc = wipes_replaced ? OK : credential_versions_wipe(tx->db, &credential.id, err);
+    if (rc == OK) {
+        rc = credential_put(tx->db, &credential, err);
+    }
     if (rc == OK) {
         rc = credential_version_insert(tx->db, &credential.version_id, &credential.id, key.data, key.bytes,
                                        request->now_us, err);
@@ -251,7 +257,7 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
                                     err);
         tx->work_due = true;
     }
-    if (rc == OK) {
+    if (rc == OK && wipes_replaced) {
         rc = credential_versions_wipe(tx->db, &credential.id, err);
     }
     if (rc == OK) {

@@ -145,8 +145,10 @@ static enum errc open_work(struct service *service, struct err *err)
         .timeout_ms = config->provider_timeout_ms,
     };
     service->provider = stripe_open(&stripe);
-    enum engine_start start =
-        service->had_database && !service->was_stopped_cleanly ? START_UNSURE : START_SURE;
+    const struct uuid left = store_stop_mark(service->store);
+    const bool is_same =
+        service->was_stopped_cleanly || (!uuid_is_nil(&left) && uuid_equal(&left, &service->stop_mark));
+    enum engine_start start = service->had_database && !is_same ? START_UNSURE : START_SURE;
     struct engine_options engine = {
         .start = service->accept_restored ? START_ACCEPTED : start,
         .kinds = op_kinds,
@@ -231,6 +233,7 @@ static enum errc open_service(struct service *service, struct err *err)
 static void close_service(struct service *service)
 {
     bool in_place = store_in_place(service->store);
+    struct uuid mark;
     http_client_close(service->provider_http1);
     if (service->provider_client !=
         service->provider_http1) { // the calls that ended just now may have sent more
@@ -239,13 +242,14 @@ static void close_service(struct service *service)
     http_client_close(service->webhook_client);
     api_free(service->api);
     store_close(service->store);
+    mark = store_stop_mark(service->store);
     delivery_free(service->delivery);
     engine_free(service->engine);
     stripe_close(service->provider);
     store_free(service->store);
     uv_service_loop_close(service->uv_loop);
     if (in_place && service->was_ready) { // otherwise the next start must not trust this database
-        shutdown_marker_write(service->config);
+        shutdown_marker_write(service->config, &mark);
     }
 }
 
@@ -285,7 +289,7 @@ int cmd_serve(const struct command_about *about, int argc, char **argv)
         startup_load_keys(&command.config, &command.keyring, &err) != OK) {
         return command_fail(&err);
     }
-    service.was_stopped_cleanly = shutdown_marker_consume(&command.config);
+    service.was_stopped_cleanly = shutdown_marker_consume(&command.config, &service.stop_mark);
     if (open_service(&service, &err) != OK) {
         _exit(command_fail(&err)); // running threads still use everything
     }

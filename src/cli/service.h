@@ -27,6 +27,7 @@ struct service {
     bool accept_restored;     // --accept-restored
     bool had_database;        // before this start
     bool was_stopped_cleanly; // nothing has touched the database since the last clean shutdown
+    struct uuid stop_mark;    // what the last node left in a shared database, as this one kept it
     bool was_ready;           // the engine has recorded in the database what this run must ask the provider
     int64_t payments;         // in the database, counted up to PAYMENTS_COUNTED_MAX
     struct uv_service_loop *uv_loop;

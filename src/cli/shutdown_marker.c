@@ -1,6 +1,7 @@
 // The marker holds the database file's inode and the time of its last change (ctime), which no program can
 // set: a copy, a move, a write or a change of its mode each changes them. A write-ahead log can hold writes
-// that do not show in the file itself, so a running service has no marker.
+// that do not show in the file itself, so a running service has no marker. That of a shared database is
+// random.
 #include "cli/shutdown_marker.h"
 
 #include <errno.h>
@@ -16,11 +17,14 @@
 
 #define MARKER_BYTES 80
 
-static const char *marker_path(const char *database, struct arena *arena)
+static const char *marker_path(const struct config *config, struct arena *arena)
 {
-    return arena_printf(arena, "%s.stopped", database);
+    const char *file = store_file(config->database);
+    return file != NULL ? arena_printf(arena, "%s.stopped", file)
+                        : arena_printf(arena, "%s/postgresql.stopped", config->data_dir);
 }
 
+// Of a database file.
 static bool format_marker(const char *database, char marker[MARKER_BYTES])
 {
     struct stat file;
@@ -43,36 +47,41 @@ static void read_marker(const char *path, char marker[MARKER_BYTES])
     }
 }
 
-void shutdown_marker_write(const struct config *config)
+void shutdown_marker_write(const struct config *config, const struct uuid *mark)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     const char *database = store_file(config->database);
-    if (database == NULL) {
+    if (database == NULL && uuid_is_nil(mark)) {
         return;
     }
     char marker[MARKER_BYTES];
+    bool formatted = true;
     bool created = false;
     struct err err = {.message = "the database is gone"};
-    if (!format_marker(database, marker) ||
-        file_create(marker_path(database, &arena), marker, strlen(marker), &created, &err) != OK) {
+    if (database != NULL) {
+        formatted = format_marker(database, marker);
+    } else {
+        uuid_format(mark, marker);
+    }
+    if (!formatted ||
+        file_create(marker_path(config, &arena), marker, strlen(marker), &created, &err) != OK) {
         LOG(LOG_WARN, "cannot write the shutdown marker: the next start asks the provider before it charges",
             LOG_STR("error", err.message));
     }
 }
 
-bool shutdown_marker_consume(const struct config *config)
+bool shutdown_marker_consume(const struct config *config, struct uuid *mark)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     const char *database = store_file(config->database);
-    if (database == NULL) {
-        return true;
-    }
-    const char *path = marker_path(database, &arena);
+    const char *path = marker_path(config, &arena);
     char found[MARKER_BYTES];
     char present[MARKER_BYTES];
     read_marker(path, found);
-    bool same = format_marker(database, present) && strcmp(found, present) == 0;
     // A marker that came back after a power failure would vouch for writes that it does not cover.
     bool gone = (unlink(path) == 0 || errno == ENOENT) && file_sync_directory_of(path, NULL) == OK;
-    return same && gone;
+    if (database == NULL && (!gone || !uuid_parse(found, mark))) {
+        *mark = (struct uuid){0};
+    }
+    return database != NULL && gone && format_marker(database, present) && strcmp(found, present) == 0;
 }

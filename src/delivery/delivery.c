@@ -64,6 +64,10 @@ static void look(struct delivery *delivery)
     if (!delivery->leases_over || delivery->sender.draining) {
         return;
     }
+    if (store_clock_is_wrong(delivery->options.store)) {
+        sweep_in(delivery, STORE_RETRY_US);
+        return;
+    }
     if (delivery->claim_busy) {
         delivery->look_again = true;
         return;

@@ -114,3 +114,27 @@ enum errc meta_accepted_put(struct db *db, int64_t at_us, struct err *err)
 {
     return time_put(db, "accepted_us", at_us, err);
 }
+
+enum errc meta_stop_mark_put(struct db *db, const struct uuid *mark, struct err *err)
+{
+    return db_run(db, NULL, err,
+                  "INSERT INTO meta (name, value) VALUES ('stop_mark', $1)"
+                  " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                  DB_ID(mark));
+}
+
+enum errc meta_stop_mark_take(struct db *db, struct uuid *mark, struct err *err)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    enum errc rc = db_first(db, &rows, &has, err, "DELETE FROM meta WHERE name = $1 RETURNING value",
+                            DB_STR("stop_mark"));
+    *mark = has ? db_uuid(&rows, 0) : (struct uuid){0};
+    return rc;
+}
+
+enum errc meta_take_turn(struct db *db, const char *work, bool *mine, struct err *err)
+{
+    DB_ROWS(rows);
+    return db_first(db, &rows, mine, err, "SELECT 1 FROM meta WHERE name = $1" FREE_ONLY, DB_STR(work));
+}

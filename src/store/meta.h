@@ -24,3 +24,11 @@ enum errc meta_whole_put(struct db *db, int64_t at_us, struct err *err) MUST_CHE
 // When the operator accepted that this database lacks data (serve --accept-restored); 0: never.
 enum errc meta_accepted_get(struct db *db, int64_t *at_us, struct err *err) MUST_CHECK;
 enum errc meta_accepted_put(struct db *db, int64_t at_us, struct err *err) MUST_CHECK;
+
+// The mark that the last node left when it stopped in good order. Taking it removes it; nil: there was none.
+enum errc meta_stop_mark_put(struct db *db, const struct uuid *mark, struct err *err) MUST_CHECK;
+enum errc meta_stop_mark_take(struct db *db, struct uuid *mark, struct err *err) MUST_CHECK;
+
+// Regular work that only one node may do at a time: "janitor", "retention". *mine is false if another node's
+// transaction is at it; otherwise it is this transaction's until its end.
+enum errc meta_take_turn(struct db *db, const char *work, bool *mine, struct err *err) MUST_CHECK;

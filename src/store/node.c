@@ -5,13 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hourly.h"
 #include "base/log.h"
 #include "base/require.h"
 #include "base/timefmt.h"
+#include "store/meta.h"
 #include "store/nodes.h"
 #include "store/store.h"
 
 #define BEAT_EVERY_US US_PER_S
+#define CLOCK_DIFFERS_US US_PER_S
 
 // Another node, as this one has seen it.
 struct seen {
@@ -22,9 +25,10 @@ struct seen {
 // What a beat's transaction did. Made anew when the job runs again.
 struct beat {
     struct uuid id; // another than the node's: it had to register anew
-    int64_t beat;
-    int64_t database_us;
-    int64_t removed; // dead nodes
+    struct node_beat own;
+    int64_t ahead_us;   // this process's clock, of the database's
+    bool database_lost; // commits that this node knows of
+    int64_t removed;    // dead nodes
     struct node_row rows[NODES_MAX];
     size_t count;
 };
@@ -35,14 +39,18 @@ struct node {
     struct random *random;
     char *name;
     pthread_mutex_t mutex;
-    struct uuid id; // under the mutex; changed by the loop thread
-    int64_t beat;   // the last one known to be committed
+    struct uuid id;        // under the mutex; changed by the loop thread
+    struct node_beat last; // the last one known to be committed
+    int64_t ahead_us;
+    int64_t trials; // how often it had to find out anew whether the database can be trusted
     struct timer timer;
     struct store_job job;
     struct beat done;
     struct seen seen[NODES_MAX];
     size_t seen_count;
     int64_t alive;
+    struct uuid stop_mark;
+    struct hourly clock;
 };
 
 struct uuid node_id(struct node *node)
@@ -68,6 +76,21 @@ int64_t node_count(const struct node *node)
     return node != NULL ? node->alive : 1;
 }
 
+static bool is_wrong(int64_t ahead_us)
+{
+    return ahead_us > NODE_CLOCK_WRONG_US || ahead_us < -NODE_CLOCK_WRONG_US;
+}
+
+int64_t node_trials(const struct node *node)
+{
+    return node != NULL ? node->trials : 1;
+}
+
+bool node_clock_is_wrong(const struct node *node)
+{
+    return node != NULL && is_wrong(node->ahead_us);
+}
+
 // --- database thread
 
 static enum errc register_anew(struct node *node, struct db *db, struct err *err)
@@ -75,9 +98,21 @@ static enum errc register_anew(struct node *node, struct db *db, struct err *err
     struct beat *beat = &node->done;
     const int64_t now_us = loop_wall_us(node->loop);
     node->random->fill(node->random, beat->id.bytes, sizeof(beat->id.bytes));
-    beat->beat = 0;
+    beat->own = (struct node_beat){0};
     enum errc rc = node_insert(db, &beat->id, node->name, now_us, err);
     return rc == OK ? nodes_release_ended(db, now_us, err) : rc;
+}
+
+// Its row is gone: the others took this node for dead. Or the row is older than this node has written it: the
+// database went back in time.
+static enum errc rejoin(struct node *node, struct db *db, struct err *err)
+{
+    bool trusted = false;
+    enum errc rc = node_delete(db, &node->id, &node->done.database_lost, &trusted, err);
+    if (rc == OK && node->done.database_lost) {
+        rc = nodes_distrust(db, err);
+    }
+    return rc == OK ? register_anew(node, db, err) : rc;
 }
 
 static bool is_dead(const struct seen *seen)
@@ -102,9 +137,12 @@ static enum errc run_beat(struct store_job *job, struct tx *tx, struct err *err)
     struct beat *beat = &node->done;
     beat->id = node->id;
     beat->removed = 0;
-    enum errc rc = node_beat(tx->db, &node->id, node->beat, &beat->beat, &beat->database_us, err);
-    if (rc == ERR_NOT_FOUND) {
-        rc = register_anew(node, tx->db, err);
+    beat->database_lost = false;
+    enum errc rc = node_beat(tx->db, &node->id, node->last.beat, &beat->own, err);
+    if (rc == OK) {
+        beat->ahead_us = loop_wall_us(node->loop) - beat->own.database_us;
+    } else if (rc == ERR_NOT_FOUND) {
+        rc = rejoin(node, tx->db, err);
     }
     if (rc == OK) {
         rc = remove_dead(node, tx->db, beat, err);
@@ -144,21 +182,48 @@ static void look_at_others(struct node *node)
     node->seen_count = count;
 }
 
+// Nodes compare times that others wrote.
+static void look_at_clock(struct node *node)
+{
+    const int64_t ahead_us = node->done.ahead_us;
+    const bool differs = ahead_us > CLOCK_DIFFERS_US || ahead_us < -CLOCK_DIFFERS_US;
+    node->clock.count += differs;
+    if (is_wrong(ahead_us) && !is_wrong(node->ahead_us)) {
+        LOG(LOG_ERROR, "the clock is too far from the database's: the service is not ready until it is set",
+            LOG_INT("ahead_ms", ahead_us / US_PER_MS));
+    } else if (hourly_take(&node->clock, loop_mono_us(node->loop)) > 0) {
+        LOG(LOG_ERROR, "the clock differs from the database's", LOG_INT("ahead_ms", ahead_us / US_PER_MS));
+    }
+    node->ahead_us = ahead_us;
+}
+
+static void rejoined(struct node *node)
+{
+    const struct beat *beat = &node->done;
+    if (beat->database_lost) {
+        LOG(LOG_ERROR, "the database has lost what was committed");
+    } else {
+        LOG(LOG_ERROR, "this node was taken for dead: others do its unfinished work");
+    }
+    set_id(node, &beat->id);
+}
+
 static void beat_done(struct store_job *job)
 {
     struct node *node = CONTAINER_OF(job, struct node, job);
-    struct beat *beat = &node->done;
+    const struct beat *beat = &node->done;
     if (job->result == OK) {
         if (!uuid_equal(&beat->id, &node->id)) {
-            LOG(LOG_ERROR, "this node was taken for dead: others do its unfinished work");
-            set_id(node, &beat->id);
+            rejoined(node);
         }
         if (beat->removed > 0) {
             LOG(LOG_WARN, "took over the unfinished work of nodes that have ended",
                 LOG_INT("nodes", beat->removed));
         }
-        node->beat = beat->beat;
+        node->trials += node->last.trusts && !beat->own.trusts;
+        node->last = beat->own;
         look_at_others(node);
+        look_at_clock(node);
     }
     timer_start(node->loop, &node->timer, BEAT_EVERY_US);
 }
@@ -187,9 +252,12 @@ void node_stop(struct node *node)
 
 // --- start and end
 
+// Whoever finds the database later must not take it for the one that was stopped before.
 static enum errc join(struct db *db, void *context, struct err *err)
 {
-    return register_anew(context, db, err);
+    struct node *node = context;
+    const enum errc rc = meta_stop_mark_take(db, &node->stop_mark, err);
+    return rc == OK ? register_anew(node, db, err) : rc;
 }
 
 enum errc node_open(struct db *db, struct loop *loop, struct random *random, const char *name,
@@ -202,6 +270,7 @@ enum errc node_open(struct db *db, struct loop *loop, struct random *random, con
     made->name = strdup(name);
     REQUIRE(made->name != NULL && pthread_mutex_init(&made->mutex, NULL) == 0);
     made->alive = 1;
+    made->trials = 1;
     timer_init(&made->timer, beat_due);
     const enum errc rc = db_alone(db, join, made, err);
     if (rc != OK) {
@@ -213,20 +282,41 @@ enum errc node_open(struct db *db, struct loop *loop, struct random *random, con
     return OK;
 }
 
+// The last node to stop leaves a mark. One that has not trusted the database must not vouch for it.
 static enum errc leave(struct db *db, void *context, struct err *err)
 {
     struct node *node = context;
-    enum errc rc = node_delete(db, &node->id, err);
-    return rc == OK ? nodes_release_ended(db, loop_wall_us(node->loop), err) : rc;
+    bool was_there = false;
+    bool trusted = false;
+    bool is_last = false;
+    enum errc rc = node_delete(db, &node->id, &was_there, &trusted, err);
+    if (rc == OK) {
+        rc = nodes_release_ended(db, loop_wall_us(node->loop), err);
+    }
+    if (rc == OK) {
+        rc = nodes_are_gone(db, &is_last, err);
+    }
+    node->stop_mark = (struct uuid){0};
+    if (rc != OK || !is_last || !trusted) {
+        return rc;
+    }
+    node->random->fill(node->random, node->stop_mark.bytes, sizeof(node->stop_mark.bytes));
+    return meta_stop_mark_put(db, &node->stop_mark, err);
 }
 
 void node_leave(struct node *node, struct db *db)
 {
     struct err err;
     if (node != NULL && db_alone(db, leave, node, &err) != OK) {
+        node->stop_mark = (struct uuid){0};
         LOG(LOG_WARN, "cannot tell the other nodes that this one ends; they find out by themselves",
             LOG_STR("error", err.message));
     }
+}
+
+struct uuid node_stop_mark(const struct node *node)
+{
+    return node != NULL ? node->stop_mark : (struct uuid){0};
 }
 
 void node_free(struct node *node)

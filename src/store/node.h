@@ -27,8 +27,18 @@ void node_stop(struct node *node);
 // Ends its leases and deletes its row. After the database threads have ended. Blocking. If it fails, the
 // others find the node dead.
 void node_leave(struct node *node, struct db *db);
+// Until node_leave: the mark that the last node left in the database when it stopped, which is gone from
+// there now. After node_leave: the one that this node left, if it was the last. nil: none. Who keeps it
+// outside of the database can tell later whether it has found the same one.
+struct uuid node_stop_mark(const struct node *node);
 void node_free(struct node *node);
 
 struct uuid node_id(struct node *node); // any thread
 // How many nodes are alive, with this one.
 int64_t node_count(const struct node *node);
+// Grows from 1 whenever it must be found out anew whether the database can be trusted: the node was taken for
+// dead, or the database has lost commits.
+int64_t node_trials(const struct node *node);
+// Whether this machine's clock is further from the database's than nodes can bear.
+#define NODE_CLOCK_WRONG_US INT64_C(10000000)
+bool node_clock_is_wrong(const struct node *node);

@@ -15,19 +15,46 @@ enum errc node_insert(struct db *db, const struct uuid *id, const char *name, in
                   DB_ID(id), DB_STR(name), DB_I64(now_us));
 }
 
-enum errc node_beat(struct db *db, const struct uuid *id, int64_t known_beat, int64_t *beat,
-                    int64_t *database_us, struct err *err)
+enum errc node_beat(struct db *db, const struct uuid *id, int64_t known_beat, struct node_beat *beat,
+                    struct err *err)
 {
     DB_ROWS(rows);
     enum errc rc = db_one(db, &rows, "this node is not registered", err,
                           "UPDATE nodes SET beat = beat + 1, beat_us = " DATABASE_US
-                          " WHERE id = $1 AND beat >= $2 RETURNING beat, beat_us",
+                          " WHERE id = $1 AND beat >= $2 RETURNING beat, beat_us, trusts",
                           DB_ID(id), DB_I64(known_beat));
     if (rc == OK) {
-        *beat = db_i64(&rows, 0);
-        *database_us = db_i64(&rows, 1);
+        *beat = (struct node_beat){db_i64(&rows, 0), db_i64(&rows, 1), db_bool(&rows, 2)};
     }
     return rc;
+}
+
+enum errc node_has_witness(struct db *db, const struct uuid *id, bool *has, struct err *err)
+{
+    DB_ROWS(rows);
+    return db_first(db, &rows, has, err,
+                    "SELECT 1 FROM nodes WHERE id <> $1 AND trusts = 1 AND beat_us > " DATABASE_US
+                    " - $2 LIMIT 1",
+                    DB_ID(id), DB_I64(NODE_WITNESS_US));
+}
+
+enum errc nodes_are_gone(struct db *db, bool *gone, struct err *err)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    enum errc rc = db_first(db, &rows, &has, err, "SELECT 1 FROM nodes LIMIT $1", DB_I64(1));
+    *gone = !has;
+    return rc;
+}
+
+enum errc node_trust(struct db *db, const struct uuid *id, struct err *err)
+{
+    return db_run(db, NULL, err, "UPDATE nodes SET trusts = 1 WHERE id = $1", DB_ID(id));
+}
+
+enum errc nodes_distrust(struct db *db, struct err *err)
+{
+    return db_run(db, NULL, err, "UPDATE nodes SET trusts = 0 WHERE trusts = 1");
 }
 
 enum errc nodes_list(struct db *db, struct node_row nodes[NODES_MAX], size_t *count, struct err *err)
@@ -46,9 +73,13 @@ enum errc nodes_list(struct db *db, struct node_row nodes[NODES_MAX], size_t *co
     return rc;
 }
 
-enum errc node_delete(struct db *db, const struct uuid *id, struct err *err)
+enum errc node_delete(struct db *db, const struct uuid *id, bool *was_there, bool *trusted, struct err *err)
 {
-    return db_run(db, NULL, err, "DELETE FROM nodes WHERE id = $1", DB_ID(id));
+    DB_ROWS(rows);
+    enum errc rc =
+        db_first(db, &rows, was_there, err, "DELETE FROM nodes WHERE id = $1 RETURNING trusts", DB_ID(id));
+    *trusted = *was_there && db_bool(&rows, 0);
+    return rc;
 }
 
 // SKIP LOCKED: of the nodes that all find another dead, one removes it and the others do not wait.
@@ -63,7 +94,8 @@ enum errc node_remove(struct db *db, const struct node_row *node, bool *removed,
             return rc;
         }
     }
-    return node_delete(db, &node->id, err);
+    bool trusted = false;
+    return node_delete(db, &node->id, removed, &trusted, err);
 }
 
 enum errc nodes_release_ended(struct db *db, int64_t now_us, struct err *err)

@@ -19,16 +19,36 @@ struct node_row {
 
 enum errc node_insert(struct db *db, const struct uuid *id, const char *name, int64_t now_us,
                       struct err *err) MUST_CHECK;
+
+struct node_beat {
+    int64_t beat;
+    int64_t database_us; // the database's clock
+    bool trusts;         // as node_trust has set it
+};
 // Advances the node's beat. known_beat: the last one that was committed. ERR_NOT_FOUND: the node's row is
-// gone, or the database has lost that commit. *database_us: the database's clock.
-enum errc node_beat(struct db *db, const struct uuid *id, int64_t known_beat, int64_t *beat,
-                    int64_t *database_us, struct err *err) MUST_CHECK;
+// gone, or the database has lost that commit.
+enum errc node_beat(struct db *db, const struct uuid *id, int64_t known_beat, struct node_beat *beat,
+                    struct err *err) MUST_CHECK;
+
+// Whether another node is alive that trusts this database. So it is no restored backup: that node would not
+// be in it. Alive: it beat within NODE_WITNESS_US, by the database's clock.
+#define NODE_WITNESS_US INT64_C(12000000)
+enum errc node_has_witness(struct db *db, const struct uuid *id, bool *has, struct err *err) MUST_CHECK;
+// Whether no node is registered.
+enum errc nodes_are_gone(struct db *db, bool *gone, struct err *err) MUST_CHECK;
+// This node trusts the database from now on, or has begun to ask for what it may lack.
+enum errc node_trust(struct db *db, const struct uuid *id, struct err *err) MUST_CHECK;
+// The database has lost commits: no node trusts it any more.
+enum errc nodes_distrust(struct db *db, struct err *err) MUST_CHECK;
+
 // All nodes; at most NODES_MAX are read.
 #define NODES_MAX 256
 enum errc nodes_list(struct db *db, struct node_row nodes[NODES_MAX], size_t *count,
                      struct err *err) MUST_CHECK;
 
-enum errc node_delete(struct db *db, const struct uuid *id, struct err *err) MUST_CHECK;
+// trusted: as node_trust has set it.
+enum errc node_delete(struct db *db, const struct uuid *id, bool *was_there, bool *trusted,
+                      struct err *err) MUST_CHECK;
 // Deletes the node's row if it is still at this beat. *removed is false if it is not, or if another
 // transaction works on it.
 enum errc node_remove(struct db *db, const struct node_row *node, bool *removed, struct err *err) MUST_CHECK;

@@ -247,7 +247,9 @@ static const char step_14[] =
     " id BLOB PRIMARY KEY, name TEXT NOT NULL, started_us INTEGER NOT NULL, beat INTEGER NOT NULL,"
     " beat_us INTEGER NOT NULL, trusts INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "ALTER TABLE operations ADD COLUMN node_id BLOB;"
-    "ALTER TABLE outbox ADD COLUMN node_id BLOB;";
+    "ALTER TABLE outbox ADD COLUMN node_id BLOB;"
+    // One node at a time does the work that has such a row: meta_take_turn.
+    "INSERT INTO meta (name, value) VALUES ('janitor', CAST('' AS BLOB)), ('retention', CAST('' AS BLOB));";
 
 // The transactions of which a database with a connection to lose keeps a record: postgres/commit.c. Ids are
 // in order of time. committed 0: the transaction was ruled out.

@@ -323,6 +323,21 @@ int64_t store_nodes(const struct store *store)
     return node_count(store->source.node);
 }
 
+struct uuid store_stop_mark(const struct store *store)
+{
+    return node_stop_mark(store->source.node);
+}
+
+int64_t store_trials(const struct store *store)
+{
+    return node_trials(store->source.node);
+}
+
+bool store_clock_is_wrong(const struct store *store)
+{
+    return node_clock_is_wrong(store->source.node);
+}
+
 int64_t store_lists_prepared(const struct store *store)
 {
     int64_t prepared = store->writer.db->prepared_total;

@@ -58,8 +58,11 @@ static inline int64_t store_poll_us(const struct store *store, int64_t alone_us)
 {
     return store_is_shared(store) && alone_us > STORE_POLL_US ? STORE_POLL_US : alone_us;
 }
-// How many nodes share the database, with this one. Loop thread.
+// As node.h has them. Loop thread.
 int64_t store_nodes(const struct store *store);
+struct uuid store_stop_mark(const struct store *store);
+int64_t store_trials(const struct store *store);
+bool store_clock_is_wrong(const struct store *store);
 
 // How many statements were prepared for lists. Any thread, until store_close.
 int64_t store_lists_prepared(const struct store *store);

@@ -92,15 +92,16 @@ bool engine_drain(struct engine *engine, bool hurry)
 
 bool engine_ready(const struct engine *engine)
 {
-    return engine->ready && !engine->unwritable && !engine->draining;
+    return engine->ready && !engine->unwritable && !engine->draining &&
+           !store_clock_is_wrong(engine->options.store);
 }
 
 bool engine_has_room(const struct engine *engine)
 {
     int64_t max = engine->options.config->operations_max;
     bool yields = engine->wants_room && engine->recovering < limiter_recovery_max(engine->limiter);
-    return engine->ready && !engine->draining && !yields && engine->stats.in_flight < max &&
-           engine->stats.waiting < max;
+    return engine->ready && !engine->draining && !store_clock_is_wrong(engine->options.store) && !yields &&
+           engine->stats.in_flight < max && engine->stats.waiting < max;
 }
 
 void engine_stats(const struct engine *engine, struct engine_stats *stats)

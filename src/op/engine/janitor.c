@@ -35,14 +35,14 @@ static enum errc follow_clock(struct janitor *janitor, struct tx *tx, struct err
 {
     int64_t now_us = tx->now_us;
     int64_t back_us = janitor->back_us;
-    if (janitor->first) {
+    if (janitor->first && !store_is_shared(janitor->engine->options.store)) {
         int64_t alive_us = 0;
         enum errc rc = meta_alive_get(tx->db, &alive_us, err);
         if (rc != OK) {
             return rc;
         }
         back_us = alive_us > now_us ? alive_us - now_us : 0;
-    } else if (back_us == 0) {
+    } else if (back_us == 0 && !janitor->first) {
         return OK;
     }
     tx->event_due = !janitor->first; // events may be due
@@ -50,17 +50,26 @@ static enum errc follow_clock(struct janitor *janitor, struct tx *tx, struct err
     return rc == OK ? merchants_clock_set_back(tx->db, now_us, err) : rc;
 }
 
+// What two nodes must not do at the same time.
+static enum errc run_turn(struct janitor *janitor, struct tx *tx, struct err *err)
+{
+    bool mine = false;
+    enum errc rc = meta_take_turn(tx->db, "janitor", &mine, err);
+    if (rc != OK || !mine) {
+        return rc;
+    }
+    rc = follow_clock(janitor, tx, err);
+    if (rc == OK) {
+        rc = inbound_apply_kept(tx, err);
+    }
+    return rc == OK ? card_emit_expiring(tx, err) : rc;
+}
+
 static enum errc run_janitor(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct janitor *janitor = CONTAINER_OF(job, struct janitor, job);
     arena_release(&janitor->arena);
-    enum errc rc = follow_clock(janitor, tx, err);
-    if (rc == OK) {
-        rc = inbound_apply_kept(tx, err);
-    }
-    if (rc == OK) {
-        rc = card_emit_expiring(tx, err);
-    }
+    enum errc rc = run_turn(janitor, tx, err);
     for (const struct op_kind *const *kind = janitor->engine->options.kinds; rc == OK && *kind != NULL;
          kind++) {
         rc = (*kind)->count != NULL ? (*kind)->count(tx, &janitor->counted, err) : OK;

@@ -24,6 +24,13 @@ struct engine;
 struct engine_stats;
 struct op;
 
+// Whether the database holds everything that happened before this start.
+enum engine_start {
+    START_SURE,     // it is new, or the very database that the last run stopped with
+    START_UNSURE,   // the last run did not stop in good order, or this may be a restored backup (catch_up.h)
+    START_ACCEPTED, // the operator accepts it as it is
+};
+
 // What an operation is about. A transaction that records an outcome locks that, and then the operation.
 enum op_subject {
     SUBJECT_PAYMENT,
@@ -48,7 +55,8 @@ struct op_kind {
                                 struct err *err);
     // Database thread, in the first claim of a process. alive_us: when the process before was last known to
     // run. NULL: nothing.
-    enum errc (*start)(const struct engine *engine, struct tx *tx, int64_t alive_us, struct err *err);
+    enum errc (*start)(const struct engine *engine, struct tx *tx, enum engine_start start, int64_t alive_us,
+                       struct err *err);
     // Database thread: an operation of any kind was prepared. NULL: nothing.
     enum errc (*after_prepare)(const struct engine *engine, struct tx *tx, const struct operation *prepared,
                                struct err *err);
@@ -129,13 +137,6 @@ struct op {
     enum op_verdict verdict; // settle's, by op_retry, op_poll, op_at
     int64_t verdict_at_us;   // of VERDICT_AT
     int64_t retry_by_us;     // of VERDICT_RETRY: no later than this; 0: any time
-};
-
-// Whether the database holds everything that happened before this start.
-enum engine_start {
-    START_SURE,     // it is new, or the very database that the last run stopped with
-    START_UNSURE,   // the last run did not stop in good order, or this may be a restored backup (catch_up.h)
-    START_ACCEPTED, // the operator accepts it as it is
 };
 
 struct engine_options {

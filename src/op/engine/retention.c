@@ -7,6 +7,7 @@
 #include "base/timefmt.h"
 #include "op/engine/engine_private.h"
 #include "store/audit.h"
+#include "store/meta.h"
 #include "store/prune.h"
 
 // The record of an event from the provider is deleted after this time. The provider keeps and sends events
@@ -75,7 +76,13 @@ static enum errc run_step(struct store_job *job, struct tx *tx, struct err *err)
     bool outbox = false;
     bool history = false;
     bool audit = false;
-    enum errc rc = prune_replies(tx->db, old_us(tx, config->answers_kept_ms), STEP_ROWS, &replies, err);
+    bool mine = false;
+    retention->more = false;
+    enum errc rc = meta_take_turn(tx->db, "retention", &mine, err);
+    if (rc != OK || !mine) {
+        return rc;
+    }
+    rc = prune_replies(tx->db, old_us(tx, config->answers_kept_ms), STEP_ROWS, &replies, err);
     if (rc == OK) {
         rc = prune_inbox(tx->db, tx->now_us - INBOX_KEPT_US, STEP_ROWS, &inbox, err);
     }

@@ -10,6 +10,7 @@
 #include "base/timefmt.h"
 #include "op/engine/engine_private.h"
 #include "store/meta.h"
+#include "store/nodes.h"
 
 // Claimed at once; more are claimed as these end, within operations_max.
 #define CLAIM_MAX 64
@@ -22,7 +23,8 @@ struct claim {
     struct engine *engine;
     struct store_job job;
     struct arena arena;
-    bool first;      // release what the last process held
+    int64_t trials; // store_trials when what others left was last taken up; 0: never
+    int64_t trials_now;
     int64_t step_us; // by how much the wall clock was set since the last claim that succeeded; 0: it was not
     int64_t now_us;
     size_t max;
@@ -107,7 +109,8 @@ static enum errc plan_row(struct claim *claim, struct tx *tx, struct operation *
 
 // Takes up what the last process left. Where the clock was set back since it last ran, what it put off may be
 // due at the wrong time.
-static enum errc take_up(const struct engine *engine, struct tx *tx, int64_t now_us, struct err *err)
+static enum errc take_up(const struct engine *engine, struct tx *tx, enum engine_start start, int64_t now_us,
+                         struct err *err)
 {
     int64_t alive_us = 0;
     int64_t released = 0;
@@ -120,10 +123,33 @@ static enum errc take_up(const struct engine *engine, struct tx *tx, int64_t now
         const struct op_kind *kind = *at;
         rc = kind->sent_anew_when_old ? operations_distrust_future(tx->db, kind->name, now_us, err) : OK;
         if (rc == OK && kind->start != NULL) {
-            rc = kind->start(engine, tx, alive_us, err);
+            rc = kind->start(engine, tx, start, alive_us, err);
         }
     }
     return rc;
+}
+
+// A node that joins others has nothing to take up: they never stopped, and they trust the database. Who finds
+// none asks the provider for what it may lack, unless it knows this database for the one that the last node
+// stopped with.
+static enum errc join(const struct claim *claim, struct tx *tx, int64_t now_us, struct err *err)
+{
+    const struct engine *engine = claim->engine;
+    const enum engine_start start = claim->trials == 0 ? engine->options.start : START_UNSURE;
+    bool has_witness = false;
+    enum errc rc = node_has_witness(tx->db, &tx->node_id, &has_witness, err);
+    if (rc == OK && (!has_witness || start == START_ACCEPTED)) {
+        rc = take_up(engine, tx, start, now_us, err);
+    }
+    return rc == OK ? node_trust(tx->db, &tx->node_id, err) : rc;
+}
+
+static enum errc begin_anew(const struct claim *claim, struct tx *tx, struct err *err)
+{
+    const struct engine *engine = claim->engine;
+    return store_is_shared(engine->options.store)
+               ? join(claim, tx, tx->now_us, err)
+               : take_up(engine, tx, engine->options.start, tx->now_us, err);
 }
 
 // The wall clock was set. What is sent under a key that does not depend on a time, or does no harm twice,
@@ -146,7 +172,7 @@ static enum errc run_claim(struct store_job *job, struct tx *tx, struct err *err
     struct claim *claim = CONTAINER_OF(job, struct claim, job);
     struct engine *engine = claim->engine;
     claim_clear(claim);
-    enum errc rc = claim->first ? take_up(engine, tx, tx->now_us, err) : OK;
+    enum errc rc = claim->trials != claim->trials_now ? begin_anew(claim, tx, err) : OK;
     if (rc == OK && claim->step_us != 0) {
         rc = follow_clock(claim, tx, err);
     }
@@ -175,7 +201,7 @@ static void claimed(struct store_job *job)
         engine_due(engine, loop_wall_us(engine->options.loop) + US_PER_S);
         return;
     }
-    claim->first = false;
+    claim->trials = claim->trials_now;
     claim->step_us = 0;
     for (size_t i = 0; i < claim->count; i++) {
         if (op_is_under_way(engine, &claim->ops[i]->key)) {
@@ -245,13 +271,14 @@ void engine_sweep(struct timer *timer)
         engine->sweep_again = true;
         return;
     }
-    int64_t wait_us = 0;
-    int64_t room = sweep_room(engine, &wait_us);
+    int64_t wait_us = US_PER_S;
+    int64_t room = store_clock_is_wrong(engine->options.store) ? 0 : sweep_room(engine, &wait_us);
     if (room <= 0) {
         engine_due(engine, loop_wall_us(engine->options.loop) + wait_us);
         return;
     }
     engine->sweeping = true;
+    engine->claim->trials_now = store_trials(engine->options.store);
     look_at_clocks(engine, engine->claim);
     engine->claim->background_max =
         (config->operations_max + BACKGROUND_PART - 1) / BACKGROUND_PART - engine->background;
@@ -283,7 +310,6 @@ struct claim *claim_open(struct engine *engine)
     struct claim *claim = calloc(1, sizeof(*claim));
     REQUIRE(claim != NULL);
     claim->engine = engine;
-    claim->first = true;
     return claim;
 }
 

@@ -39,10 +39,10 @@ static enum errc accept_restored(const struct engine *engine, struct tx *tx, int
     return rc == OK ? catch_ups_end(tx->db, op_catch_up.name, err) : rc;
 }
 
-static enum errc catch_up_start(const struct engine *engine, struct tx *tx, int64_t alive_us, struct err *err)
+static enum errc catch_up_start(const struct engine *engine, struct tx *tx, enum engine_start start,
+                                int64_t alive_us, struct err *err)
 {
     int64_t now_us = tx->now_us;
-    enum engine_start start = engine_options(engine)->start;
     int64_t from_s = alive_us > now_us ? now_us / US_PER_S - CATCH_UP_LAST_SLACK_S
                                        : alive_us / US_PER_S - CATCH_UP_CLOCK_SLACK_S;
     enum errc rc = meta_whole_put(tx->db, alive_us, err);

@@ -22,9 +22,11 @@
 #define IDLE_US (3600 * US_PER_S)
 
 // Fetches the events of all credentials that were ever used, since this service was last known to run.
-static enum errc events_start(const struct engine *engine, struct tx *tx, int64_t alive_us, struct err *err)
+static enum errc events_start(const struct engine *engine, struct tx *tx, enum engine_start start,
+                              int64_t alive_us, struct err *err)
 {
     (void)engine;
+    (void)start;
     int64_t now_us = tx->now_us;
     int64_t alive_s = alive_us / US_PER_S - EVENTS_LATE_S;
     if (alive_s > now_us / US_PER_S) {

@@ -1,0 +1,86 @@
+"""Which database the nodes trust. Who finds other nodes alive joins them; the first of all asks Stripe for what the database
+may lack, unless it kept the mark that the last node left in it."""
+import os
+import re
+import subprocess
+
+from stub_fixture import CHARGE, LIST, pay
+from support.waiting import wait_until
+
+
+def schema_of(node):
+    return re.search("search_path%3D%22(.*)%22", node.settings["database"])[1]
+
+
+def back_up(node):
+    """The database, as a script that restores it."""
+    return subprocess.run(["pg_dump", "-d", os.environ["TEST_POSTGRESQL"], "-n", schema_of(node)], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+def restore(node, backup):
+    script = f'DROP SCHEMA "{schema_of(node)}" CASCADE;\n{backup}'
+    subprocess.run(["psql", "-qXd", os.environ["TEST_POSTGRESQL"], "-v", "ON_ERROR_STOP=1"], check=True, text=True,
+                   input=script, stdout=subprocess.DEVNULL)
+
+
+def query(node, sql):
+    """The rows of a statement, as text."""
+    script = f'SET search_path = "{schema_of(node)}"; {sql}'
+    return subprocess.run(["psql", "-qXAtd", os.environ["TEST_POSTGRESQL"], "-c", script], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.split()
+
+
+def wait_for_beats(node, count):
+    """Until each node has made so many more."""
+    begun = int(query(node, "SELECT max(beat) FROM nodes")[0])
+    wait_until(lambda: int(query(node, "SELECT min(beat) FROM nodes")[0]) >= begun + count, what="the nodes to beat")
+
+
+def test_a_restart_of_the_last_node_asks_nothing(start_shops, stub_stripe):
+    shop, = start_shops(1)
+    first = pay(shop)
+    shop.server.restart()
+    assert pay(shop, key="order-2").status == 201 and pay(shop).body == first.body
+    assert not stub_stripe.calls(*LIST)
+
+
+def test_a_node_that_joins_others_asks_nothing(start_nodes, start_shops, stub_stripe):
+    at_a, at_b = start_shops(2)
+    pay(at_a)
+    at_b.server.restart()
+    start_nodes(1, beside=at_a.server)
+    at_a.server.restart()
+    assert pay(at_b, key="order-2").status == 201
+    assert not stub_stripe.calls(*LIST)
+
+
+def test_a_payment_that_a_restored_backup_lacks_is_not_made_again(start_shops, stub_stripe):
+    shop, = start_shops(1)
+    pay(shop)
+    backup = back_up(shop.server)
+    lost = pay(shop, key="lost")
+    shop.server.terminate()
+    restore(shop.server, backup)
+    # The backup holds the row of a node that lived when it was made, which was longer ago.
+    assert query(shop.server, "UPDATE nodes SET beat_us = beat_us - 60000000 RETURNING 1") == ["1"]
+    shop.server.start()
+    wait_until(lambda: stub_stripe.calls(*LIST), what="Stripe to be asked")
+    again = pay(shop, key="lost")
+    assert (again.data["id"], again.data["status"]) == (lost.data["id"], "completed")
+    assert len(stub_stripe.calls(*CHARGE)) == 2
+
+
+def test_nodes_notice_that_their_database_was_replaced(start_shops, stub_stripe):
+    """As after a failover to a server that lacks the last commits."""
+    at_a, at_b = start_shops(2)
+    pay(at_a)
+    backup = back_up(at_a.server)
+    lost = pay(at_a, key="lost")
+    wait_for_beats(at_a.server, 3)  # which the backup lacks
+    restore(at_a.server, backup)
+    at_a.server.wait_for_log(message="the database has lost what was committed")
+    wait_until(lambda: stub_stripe.calls(*LIST), what="Stripe to be asked")
+    again = pay(at_b, key="lost")
+    assert (again.data["id"], again.data["status"]) == (lost.data["id"], "completed")
+    assert len(stub_stripe.calls(*CHARGE)) == 2
