@@ -80,7 +80,7 @@ static enum errc join_saving(struct request *request, struct tx *tx, const struc
         tx->work_due = true;
         rc = operation_update(tx->db, &open, err);
     }
-    return rc;
+    return rc == ERR_NOT_FOUND ? OK : rc; // another node has closed it just now: its answer is found soon
 }
 
 static const struct idempotent_kind card_kind = {

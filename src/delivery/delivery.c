@@ -133,7 +133,7 @@ static void claim_done(struct store_job *job)
     if (job->result != OK) {
         LOG(LOG_ERROR, "cannot read which webhooks are due, will try again",
             LOG_STR("error", job->err.message));
-        sweep_in(delivery, STORE_RETRY_US);
+        timer_start(delivery->options.loop, &delivery->sweep, STORE_RETRY_US);
         return;
     }
     note_set_aside(delivery, claim->set_aside, &claim->aside_id);

@@ -1,15 +1,16 @@
 """Which database the nodes trust. Who finds other nodes alive joins them; the first of all asks Stripe for what the database
 may lack, unless it kept the mark that the last node left in it."""
 import os
-import re
 import subprocess
+import urllib.parse
 
 from stub_fixture import CHARGE, LIST, pay
+from support.database import open_database
 from support.waiting import wait_until
 
 
 def schema_of(node):
-    return re.search("search_path%3D%22(.*)%22", node.settings["database"])[1]
+    return urllib.parse.unquote(node.settings["database"]).rpartition("=")[2]
 
 
 def back_up(node):
@@ -20,21 +21,19 @@ def back_up(node):
 
 def restore(node, backup):
     script = f'DROP SCHEMA "{schema_of(node)}" CASCADE;\n{backup}'
-    subprocess.run(["psql", "-qXd", os.environ["TEST_POSTGRESQL"], "-v", "ON_ERROR_STOP=1"], check=True, text=True,
+    subprocess.run(["psql", "-qX1d", os.environ["TEST_POSTGRESQL"], "-v", "ON_ERROR_STOP=1"], check=True, text=True,
                    input=script, stdout=subprocess.DEVNULL)
 
 
-def query(node, sql):
-    """The rows of a statement, as text."""
-    script = f'SET search_path = "{schema_of(node)}"; {sql}'
-    return subprocess.run(["psql", "-qXAtd", os.environ["TEST_POSTGRESQL"], "-c", script], check=True, text=True,
-                          stdout=subprocess.PIPE).stdout.split()
+def beats(node):
+    with open_database(node) as database:
+        return [beat for beat, in database.execute("SELECT beat FROM nodes").fetchall()]
 
 
 def wait_for_beats(node, count):
     """Until each node has made so many more."""
-    begun = int(query(node, "SELECT max(beat) FROM nodes")[0])
-    wait_until(lambda: int(query(node, "SELECT min(beat) FROM nodes")[0]) >= begun + count, what="the nodes to beat")
+    begun = max(beats(node))
+    wait_until(lambda: min(beats(node)) >= begun + count, what="the nodes to beat")
 
 
 def test_a_restart_of_the_last_node_asks_nothing(start_shops, stub_stripe):
@@ -63,7 +62,8 @@ def test_a_payment_that_a_restored_backup_lacks_is_not_made_again(start_shops, s
     shop.server.terminate()
     restore(shop.server, backup)
     # The backup holds the row of a node that lived when it was made, which was longer ago.
-    assert query(shop.server, "UPDATE nodes SET beat_us = beat_us - 60000000 RETURNING 1") == ["1"]
+    with open_database(shop.server) as database:
+        assert database.execute("UPDATE nodes SET beat_us = beat_us - 60000000").rowcount == 1
     shop.server.start()
     wait_until(lambda: stub_stripe.calls(*LIST), what="Stripe to be asked")
     again = pay(shop, key="lost")

@@ -190,6 +190,15 @@ static enum errc run_claim(struct store_job *job, struct tx *tx, struct err *err
     return rc;
 }
 
+static void sweep_at(struct engine *engine, int64_t at_us)
+{
+    int64_t now_us = loop_wall_us(engine->options.loop);
+    if (at_us < engine->sweep_due_us) {
+        engine->sweep_due_us = at_us;
+        timer_start(engine->options.loop, &engine->sweep_timer, at_us > now_us ? at_us - now_us : 0);
+    }
+}
+
 static void claimed(struct store_job *job)
 {
     struct claim *claim = CONTAINER_OF(job, struct claim, job);
@@ -198,7 +207,7 @@ static void claimed(struct store_job *job)
     if (job->result != OK) {
         LOG(LOG_ERROR, "open operations could not be read", LOG_STR("error", job->err.message));
         claim_clear(claim);
-        engine_due(engine, loop_wall_us(engine->options.loop) + US_PER_S);
+        sweep_at(engine, loop_wall_us(engine->options.loop) + US_PER_S);
         return;
     }
     claim->trials = claim->trials_now;
@@ -298,11 +307,7 @@ void engine_due(struct engine *engine, int64_t due_us)
     // The clock may jump, and other processes write too: look at least this often.
     int64_t latest_us = now_us + store_poll_us(engine->options.store,
                                                engine->options.config->reconcile_interval_ms * US_PER_MS);
-    int64_t at_us = due_us < latest_us ? due_us : latest_us;
-    if (at_us < engine->sweep_due_us) {
-        engine->sweep_due_us = at_us;
-        timer_start(engine->options.loop, &engine->sweep_timer, at_us > now_us ? at_us - now_us : 0);
-    }
+    sweep_at(engine, due_us < latest_us ? due_us : latest_us);
 }
 
 struct claim *claim_open(struct engine *engine)
