@@ -15,6 +15,7 @@
 #include "cli/startup.h"
 #include "net/http_server.h"
 #include "net/tls.h"
+#include "store/copy_mark.h"
 #include "store/meta.h"
 #include "store/migrate.h"
 #include "store/store.h"
@@ -82,6 +83,10 @@ static enum errc check_schema_and_keys(struct db *db, void *context, struct err 
     int64_t version = 0;
     enum errc rc = migrate_look(db, &version, err);
     if (rc != OK || version == 0) { // the first start was interrupted
+        return rc;
+    }
+    rc = copy_mark_refuse(db, err);
+    if (rc != OK) {
         return rc;
     }
     rc = meta_compare_keys(db, keyring->master.id, keyring->pepper_id, err);

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 #include "cli/startup.h"
+#include "store/copy_mark.h"
 #include "store/meta.h"
 #include "store/store.h"
 
@@ -85,7 +86,11 @@ struct transaction {
 
 enum errc command_check_keys(const struct command *command, struct db *db, struct err *err)
 {
-    enum errc rc = meta_check_keys(db, command->keyring.master.id, command->keyring.pepper_id, err);
+    enum errc rc = copy_mark_refuse(db, err);
+    if (rc != OK) {
+        return rc;
+    }
+    rc = meta_check_keys(db, command->keyring.master.id, command->keyring.pepper_id, err);
     if (rc == ERR_CONFIG) {
         startup_explain_rotation(&command->config, err);
     }

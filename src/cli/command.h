@@ -47,7 +47,7 @@ bool command_begin(struct command *command, const struct command_about *about,
                    const struct command_form *form, int argc, char **argv, int *status) MUST_CHECK;
 
 // Checks that the database was created with the keys that the command loaded; a new database is bound to
-// them. ERR_CONFIG.
+// them. Refuses a database that a copy has marked (store/copy_mark.h). ERR_CONFIG.
 enum errc command_check_keys(const struct command *command, struct db *db, struct err *err) MUST_CHECK;
 
 // Loads the keys, checks that the database was created with them, and runs `run` in one write transaction.

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 
 int cmd_backup(const struct command_about *about, int argc, char **argv);
+int cmd_copy(const struct command_about *about, int argc, char **argv);
 int cmd_check_config(const struct command_about *about, int argc, char **argv);
 int cmd_createapikey(const struct command_about *about, int argc, char **argv);
 int cmd_createmerchant(const struct command_about *about, int argc, char **argv);

@@ -28,6 +28,7 @@ static const struct {
     {{"check-config", "check the settings, keys and database; change nothing"}, cmd_check_config},
     {{"verify-audit", "verify that the audit log was not tampered with"}, cmd_verify_audit},
     {{"backup", "copy the database to a new file, also while the service runs"}, cmd_backup},
+    {{"copy", "copy everything to another database, and verify it, while no service runs"}, cmd_copy},
     {{"rotate-master-key", "re-encrypt all stored secrets with a new master key"}, cmd_rotate_master_key},
     {{"healthcheck", "ask the running service whether it is ready"}, cmd_healthcheck},
     {{"version", "print the version"}, cmd_version},

@@ -17,6 +17,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/startup.h"
+#include "store/copy_mark.h"
 #include "store/meta.h"
 #include "store/sealed.h"
 #include "store/store.h"
@@ -68,7 +69,11 @@ static enum errc run(struct db *db, void *context, struct err *err)
     struct job *job = context;
     const struct config *config = &job->command->config;
     const struct keyring *present = &job->command->keyring;
-    enum errc rc = meta_check_keys(db, present->master.id, present->pepper_id, err);
+    enum errc rc = copy_mark_refuse(db, err);
+    if (rc != OK) {
+        return rc;
+    }
+    rc = meta_check_keys(db, present->master.id, present->pepper_id, err);
     if (rc == OK) {
         return rekey(job, db, err);
     }

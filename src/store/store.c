@@ -166,6 +166,11 @@ static enum errc open_connections(struct store *store, struct err *err)
     if (rc == OK) {
         rc = migrate(store->writer.db, err);
     }
+    // Before the check: a copy (copy.h) marks the database and then looks for nodes.
+    if (rc == OK && store->options.node_name != NULL && driver->claim == NULL) {
+        rc = node_open(store->writer.db, store->loop, store->options.random, store->options.node_name,
+                       &store->source.node, err);
+    }
     if (rc == OK && store->options.check != NULL) {
         rc = db_alone(store->writer.db, store->options.check, store->options.check_context, err);
     }
@@ -174,10 +179,6 @@ static enum errc open_connections(struct store *store, struct err *err)
     }
     for (int i = 0; i < store->options.readers && rc == OK; i++) {
         rc = worker_open(&store->readers[i], driver, store->options.database, false, err);
-    }
-    if (rc == OK && store->options.node_name != NULL && driver->claim == NULL) {
-        rc = node_open(store->writer.db, store->loop, store->options.random, store->options.node_name,
-                       &store->source.node, err);
     }
     return rc;
 }

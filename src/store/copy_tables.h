@@ -1,0 +1,17 @@
+// The tables that a copy (copy.h) takes, each after those that it refers to. A test compares the lists with
+// the databases' catalogues.
+#pragma once
+
+#include <stddef.h>
+
+struct copy_table {
+    const char *name;
+    const char *key;  // the columns of its primary key, in order
+    const char *rows; // SQL: those that are copied; NULL: all
+};
+
+extern const struct copy_table copy_tables[];
+extern const size_t copy_table_count;
+
+// The tables of which each database has its own rows. Ends with NULL.
+extern const char *const copy_tables_left_out[];
