@@ -36,16 +36,17 @@ static const struct {
 
 const struct schema_change postgres_schema_changes[] = {
     {5, ""}, // a database of an older version never was one of PostgreSQL's
-    {10, "CREATE TABLE generation (value BLOB NOT NULL);"
-         "INSERT INTO generation (value) VALUES (" RANDOM_16_BYTES ");"
-         "CREATE FUNCTION advance_generation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-         " UPDATE generation SET value = " RANDOM_16_BYTES "; RETURN NULL; END $$;"
-         // Of ids of 16 bytes: the seven last are counted, as uuid_after does.
-         "CREATE FUNCTION id_after(made BYTEA, last BYTEA) RETURNS BYTEA LANGUAGE sql IMMUTABLE AS $$"
-         " SELECT CASE WHEN last IS NULL THEN made" ID_AFTER_AT(15, "") ID_AFTER_AT(14, "00") ID_AFTER_AT(
-             13, "0000") ID_AFTER_AT(12, "000000") ID_AFTER_AT(11, "00000000") ID_AFTER_AT(10, "0000000000")
-             ID_AFTER_AT(9, "000000000000") " END $$;" GENERATION_OF("api_keys") GENERATION_OF("merchants")
-                 GENERATION_OF("credentials") GENERATION_OF("credential_versions")},
+    {10,
+     "CREATE TABLE generation (value BLOB NOT NULL);"
+     "INSERT INTO generation (value) VALUES (" RANDOM_16_BYTES ");"
+     "CREATE FUNCTION advance_generation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+     " UPDATE generation SET value = " RANDOM_16_BYTES "; RETURN NULL; END $$;"
+     // Of ids of 16 bytes: the seven last are counted, as uuid_after does.
+     "CREATE FUNCTION id_after(made BYTEA, last BYTEA) RETURNS BYTEA LANGUAGE plpgsql IMMUTABLE AS $$"
+     " BEGIN RETURN CASE WHEN last IS NULL THEN made" ID_AFTER_AT(15, "") ID_AFTER_AT(14, "00") ID_AFTER_AT(
+         13, "0000") ID_AFTER_AT(12, "000000") ID_AFTER_AT(11, "00000000") ID_AFTER_AT(10, "0000000000")
+         ID_AFTER_AT(9, "000000000000") " END; END $$;" GENERATION_OF("api_keys") GENERATION_OF("merchants")
+             GENERATION_OF("credentials") GENERATION_OF("credential_versions")},
     {0, NULL},
 };
 
