@@ -119,7 +119,7 @@ enum errc outbox_claim(struct db *db, const struct uuid *merchant_id, const stru
 
 // The lease by which a claim finds its event again.
 #define LEASE(until_us, node_id)                                                                             \
-    "status = 'processing' AND next_attempt_us = " until_us " AND node_id IS NOT DISTINCT FROM " node_id
+    "status = 'processing' AND " HIDDEN_TIME " = " until_us " AND node_id IS NOT DISTINCT FROM " node_id
 
 enum errc outbox_set_aside(struct db *db, const struct outbox_event *claimed, int64_t until_us,
                            struct err *err)
@@ -136,7 +136,7 @@ static enum errc has_blocked(struct db *db, const struct uuid *transaction_id, b
 {
     DB_ROWS(rows);
     return db_first(db, &rows, has, err,
-                    "SELECT 1 FROM outbox WHERE transaction_id = $1 AND next_attempt_us = " BLOCKED
+                    "SELECT 1 FROM outbox WHERE transaction_id = $1 AND " HIDDEN_TIME " = " BLOCKED
                     " LIMIT 1",
                     DB_ID(transaction_id));
 }
@@ -157,7 +157,7 @@ static enum errc unblock_next(struct db *db, const struct uuid *transaction_id, 
     return db_run(
         db, NULL, err,
         "UPDATE outbox SET next_attempt_us = $2 WHERE id = (SELECT id FROM outbox WHERE transaction_id = $1"
-        " AND next_attempt_us IS NOT NULL ORDER BY id LIMIT 1) AND next_attempt_us = " BLOCKED,
+        " AND " HIDDEN_TIME " > 0 ORDER BY id LIMIT 1) AND next_attempt_us = " BLOCKED,
         DB_ID(transaction_id), DB_I64(now_us));
 }
 

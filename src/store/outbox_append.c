@@ -51,7 +51,7 @@ enum errc outbox_next(struct tx *tx, const struct uuid *merchant_id, const struc
         "SELECT " COLUMN_NAMES(
             ENDPOINT) ", (SELECT o.id FROM outbox o WHERE o.transaction_id = $1"
                       " AND o.id >= $2 ORDER BY o.id DESC LIMIT 1), EXISTS (SELECT 1 FROM outbox o WHERE"
-                      " o.transaction_id = $1 AND o.next_attempt_us IS NOT NULL" LOCKED "), " HAS_ENDPOINT
+                      " o.transaction_id = $1 AND " HIDDEN_TIME " > 0" LOCKED "), " HAS_ENDPOINT
                       ", EXISTS (SELECT 1"
                       " FROM outbox o WHERE o.merchant_id = $3 AND o.next_attempt_us <= $4 AND o." HAS_TIME
                       "), " ENDPOINT_FAILS("$3") " FROM merchants WHERE id = $3",
