@@ -144,11 +144,6 @@ void batch_refuse(struct list *jobs, const struct err *err)
     }
 }
 
-static bool lost_conflict(const struct store_job *job)
-{
-    return job->result == ERR_STORE_BUSY || job->result == ERR_EXISTS;
-}
-
 // A job that lost a conflict with another connection's transaction has changed nothing. It runs again, alone:
 // then it waits for others, and others wait for it, only as long as it takes by itself.
 static void run_losers(const struct batch_source *source, struct db *db, struct list *jobs)
@@ -156,7 +151,7 @@ static void run_losers(const struct batch_source *source, struct db *db, struct 
     LIST_EACH_SAFE(jobs, link, after)
     {
         struct store_job *job = job_of(link);
-        for (int tries = 1; lost_conflict(job) && tries < db->driver->tries; tries++) {
+        for (int tries = 1; db_lost_conflict(job->result) && tries < db->driver->tries; tries++) {
             batch_alone(source, db, job);
         }
     }

@@ -272,8 +272,8 @@ enum errc db_id_after(struct db_rows *rows, int column, const struct uuid *made,
     return OK;
 }
 
-enum errc db_alone(struct db *db, enum errc (*run)(struct db *db, void *context, struct err *err),
-                   void *context, struct err *err)
+static enum errc run_once(struct db *db, enum errc (*run)(struct db *db, void *context, struct err *err),
+                          void *context, struct err *err)
 {
     enum errc rc = db->driver->begin(db, true, err);
     if (rc != OK) {
@@ -285,4 +285,14 @@ enum errc db_alone(struct db *db, enum errc (*run)(struct db *db, void *context,
         return rc;
     }
     return db->driver->commit(db, err);
+}
+
+enum errc db_alone(struct db *db, enum errc (*run)(struct db *db, void *context, struct err *err),
+                   void *context, struct err *err)
+{
+    enum errc rc = run_once(db, run, context, err);
+    for (int tries = 1; db_lost_conflict(rc) && tries < db->driver->tries; tries++) {
+        rc = run_once(db, run, context, err);
+    }
+    return rc;
 }

@@ -57,7 +57,14 @@ enum errc db_one_values(struct db *db, struct db_rows *rows, const char *missing
 enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const char *sql,
                         const struct db_value *values, size_t count) MUST_CHECK;
 
-// Runs it in a write transaction of its own, and commits if it returns OK. None may be open.
+// Whether a transaction with this result has lost a conflict with another connection's: it has changed
+// nothing, and may run again.
+static inline bool db_lost_conflict(enum errc rc)
+{
+    return rc == ERR_STORE_BUSY || rc == ERR_EXISTS;
+}
+// Runs it in a write transaction of its own, and commits if it returns OK. None may be open. It runs again if
+// it loses a conflict, db_driver.tries times in all.
 enum errc db_alone(struct db *db, enum errc (*run)(struct db *db, void *context, struct err *err),
                    void *context, struct err *err) MUST_CHECK;
 

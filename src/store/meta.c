@@ -138,3 +138,19 @@ enum errc meta_take_turn(struct db *db, const char *work, bool *mine, struct err
     DB_ROWS(rows);
     return db_first(db, &rows, mine, err, "SELECT 1 FROM meta WHERE name = $1" FREE_ONLY, DB_STR(work));
 }
+
+enum errc meta_oldest_schema_get(struct db *db, int64_t *version, struct err *err)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    *version = 0;
+    DB_ROWS(rows);
+    bool has = false;
+    size_t bytes = 0;
+    enum errc rc =
+        db_first(db, &rows, &has, err, "SELECT value FROM meta WHERE name = $1", DB_STR("oldest_schema"));
+    const uint8_t *digits = has ? db_blob(&rows, 0, &arena, &bytes) : NULL;
+    for (size_t i = 0; i < bytes; i++) {
+        *version = *version * 10 + (digits[i] - '0');
+    }
+    return rc;
+}

@@ -29,6 +29,9 @@ enum errc meta_accepted_put(struct db *db, int64_t at_us, struct err *err) MUST_
 enum errc meta_stop_mark_put(struct db *db, const struct uuid *mark, struct err *err) MUST_CHECK;
 enum errc meta_stop_mark_take(struct db *db, struct uuid *mark, struct err *err) MUST_CHECK;
 
+// The oldest version of the schema whose programs may use this database; 0: any may.
+enum errc meta_oldest_schema_get(struct db *db, int64_t *version, struct err *err) MUST_CHECK;
+
 // Regular work that only one node may do at a time: "janitor", "retention". *mine is false if another node's
 // transaction is at it; otherwise it is this transaction's until its end.
 enum errc meta_take_turn(struct db *db, const char *work, bool *mine, struct err *err) MUST_CHECK;

@@ -2,6 +2,12 @@
 // microseconds, and money is integers of the currency's minor unit. Text columns with a fixed set of values
 // hold the API's words. A column that may hold a secret holds it sealed. Small rows are clustered on their
 // key (WITHOUT ROWID), large ones are not.
+//
+// Nodes of the version before run beside those of this one while they are upgraded, so a step only adds: a
+// column that has a default, a table, an index. One that cannot ends with
+//     INSERT INTO meta (name, value) VALUES ('oldest_schema', CAST('N' AS BLOB))
+//     ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+// where N is its own number. Then all nodes must be stopped before the upgrade.
 #include "store/schema.h"
 
 #include "base/require.h"

@@ -165,6 +165,5 @@ enum errc store_backup(const char *database, const char *path, struct err *err)
     }
     return driver->backup != NULL
                ? driver->backup(database, path, err)
-               : err_set(err, ERR_CONFIG,
-                         "backup copies only SQLite databases: use pg_dump");
+               : err_set(err, ERR_CONFIG, "backup copies only SQLite databases: use pg_dump");
 }
