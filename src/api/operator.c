@@ -24,6 +24,9 @@ void readyz_answer(struct request *request)
     struct json_writer json = json_writer(request->arena);
     json_open_object(&json, NULL);
     json_write_str(&json, "status", ready ? "ready" : "not ready");
+    if (store_clock_is_wrong(request->api->store)) {
+        json_write_str(&json, "reason", "this machine's clock is more than 10 s from the database's");
+    }
     if (ready && stats.lacking > 0) {
         json_write_i64(&json, "catching_up", stats.lacking);
     }

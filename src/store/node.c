@@ -99,7 +99,8 @@ static enum errc register_anew(struct node *node, struct db *db, struct err *err
     const int64_t now_us = loop_wall_us(node->loop);
     node->random->fill(node->random, beat->id.bytes, sizeof(beat->id.bytes));
     beat->own = (struct node_beat){0};
-    enum errc rc = node_insert(db, &beat->id, node->name, now_us, err);
+    enum errc rc = node_insert(db, &beat->id, node->name, now_us, &beat->own.database_us, err);
+    beat->ahead_us = loop_wall_us(node->loop) - beat->own.database_us;
     return rc == OK ? nodes_release_ended(db, now_us, err) : rc;
 }
 
@@ -278,6 +279,7 @@ enum errc node_open(struct db *db, struct loop *loop, struct random *random, con
         return rc;
     }
     made->id = made->done.id;
+    look_at_clock(made);
     *node = made;
     return OK;
 }

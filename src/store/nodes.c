@@ -7,12 +7,18 @@
 // Microseconds since 1970, by the database's clock.
 #define DATABASE_US "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
-enum errc node_insert(struct db *db, const struct uuid *id, const char *name, int64_t now_us, struct err *err)
+enum errc node_insert(struct db *db, const struct uuid *id, const char *name, int64_t now_us,
+                      int64_t *database_us, struct err *err)
 {
-    return db_run(db, NULL, err,
-                  "INSERT INTO nodes (id, name, started_us, beat, beat_us, trusts)"
-                  " VALUES ($1, $2, $3, 0, " DATABASE_US ", 0)",
-                  DB_ID(id), DB_STR(name), DB_I64(now_us));
+    DB_ROWS(rows);
+    enum errc rc = db_one(db, &rows, "the node was not registered", err,
+                          "INSERT INTO nodes (id, name, started_us, beat, beat_us, trusts)"
+                          " VALUES ($1, $2, $3, 0, " DATABASE_US ", 0) RETURNING beat_us",
+                          DB_ID(id), DB_STR(name), DB_I64(now_us));
+    if (rc == OK) {
+        *database_us = db_i64(&rows, 0);
+    }
+    return rc;
 }
 
 enum errc node_beat(struct db *db, const struct uuid *id, int64_t known_beat, struct node_beat *beat,

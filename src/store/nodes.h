@@ -17,8 +17,9 @@ struct node_row {
     int64_t beat; // grows while the node is alive
 };
 
+// *database_us: the database's clock.
 enum errc node_insert(struct db *db, const struct uuid *id, const char *name, int64_t now_us,
-                      struct err *err) MUST_CHECK;
+                      int64_t *database_us, struct err *err) MUST_CHECK;
 
 struct node_beat {
     int64_t beat;

@@ -39,8 +39,8 @@ static const struct {
 static const char *const session[] = {
     "SET default_transaction_isolation = 'read committed'",
     "SET lock_timeout = '2s'",
-    "SET idle_in_transaction_session_timeout = '60s'",
-    "SET client_min_messages = warning", // postgres_commit reads the warnings
+    "SET idle_in_transaction_session_timeout = '10s'", // of a node that stands still, so that others go on
+    "SET client_min_messages = warning",               // postgres_commit reads the warnings
     "SET plan_cache_mode = force_generic_plan",
     "SET enable_seqscan = off",
     "SET jit = off",

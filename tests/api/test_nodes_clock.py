@@ -1,0 +1,51 @@
+"""Nodes compare times that others wrote, so a node whose clock is wrong takes no work."""
+import pathlib
+import subprocess
+
+import pytest
+
+from nodes_fixture import at_node
+from stub_fixture import pay
+from support.server import Server
+from support.waiting import wait_until
+
+CLOCK = pathlib.Path(__file__).parent / "support" / "clock.c"
+
+
+@pytest.fixture
+def start_late(start_nodes, stub_stripe, binary, tmp_path):
+    """start_late(20, beside=node): another node, whose clock is 20 s late."""
+    library = tmp_path / "clock.so"
+    subprocess.run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, CLOCK], check=True)
+    started = []
+
+    class Late(Server):
+        def start(self, *words):
+            self.launch(*words)
+
+    def start(late_s, beside):
+        Late.launcher = ("env", f"LD_PRELOAD={library}", f"CLOCK_BACK_S={late_s}")
+        started.append(Late(binary, stripe_api_base=stub_stripe.url, data_dir=beside.data_dir,
+                            database=beside.settings["database"]))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+def test_a_node_whose_clock_is_wrong_is_not_ready(start_shops, start_late):
+    shop, = start_shops(1)
+    late = start_late(20, beside=shop.server)
+    late.wait_for_log(message="the clock is too far from the database's: the service is not ready until it is set")
+    answer = late.api().get("/readyz", expect=503)
+    assert answer.json == {"status": "not ready", "reason": "this machine's clock is more than 10 s from the database's"}
+    assert pay(at_node(shop, late)).status == 503
+    assert pay(shop).status == 201
+
+
+def test_a_clock_that_is_a_little_late_is_told_of(start_shops, start_late):
+    shop, = start_shops(1)
+    late = start_late(3, beside=shop.server)
+    assert -5000 < late.wait_for_log(message="the clock differs from the database's")["ahead_ms"] < -1000
+    wait_until(lambda: late.api().get("/readyz").status == 200, what="/readyz")
