@@ -35,6 +35,11 @@ enum errc pace_rates_parse(const char *text, struct pace_rates *rates, struct er
     return OK;
 }
 
+int64_t pace_share(int64_t rate, int64_t nodes)
+{
+    return rate > 0 && rate < nodes ? 1 : rate / nodes;
+}
+
 int64_t pace_interval_us(int64_t rate)
 {
     return rate == 0 ? 0 : (SECOND_US + CREDIT_US + rate - 1) / rate;

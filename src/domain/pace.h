@@ -14,6 +14,10 @@ struct pace_rates {
 // "25,100": test and live, each 1 to 10000; or "off". ERR_CONFIG.
 enum errc pace_rates_parse(const char *text, struct pace_rates *rates, struct err *err) MUST_CHECK;
 
+// What each of so many nodes may use of a rate, so that together they keep it. With more nodes than calls a
+// second, each makes one a second. 0 stays 0: no limit.
+int64_t pace_share(int64_t rate, int64_t nodes);
+
 struct pace {
     int64_t next_us; // when the next call may be made
 };

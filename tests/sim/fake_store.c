@@ -239,3 +239,9 @@ int64_t store_lists_prepared(const struct store *store)
     (void)store;
     return 0; // nobody reads its metrics
 }
+
+int64_t store_nodes(const struct store *store)
+{
+    (void)store;
+    return 1;
+}

@@ -16,6 +16,7 @@
 #include "api/slots.h"
 #include "database.h"
 #include "store/batch.h"
+#include "store/kept_rows.h"
 
 #define OPEN_MAX_MS 4000 // less than the time that a lock is waited for
 
@@ -75,6 +76,7 @@ struct deed {
     struct store_job job;
     struct fixture *f;
     struct arena arena;
+    int runs;
     // One of the two.
     struct caller *caller;
     enum errc (*work)(struct request *request, struct tx *tx, struct err *err);
@@ -88,6 +90,7 @@ struct deed {
 static inline enum errc deed_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct deed *deed = CONTAINER_OF(job, struct deed, job);
+    deed->runs++;
     if (deed->run != NULL) {
         return deed->run(deed, tx, err);
     }
@@ -179,7 +182,9 @@ static inline enum errc deed_alone(struct deed *deed, struct fixture *f)
     list_init(&jobs);
     deed_begin(deed, f);
     list_append(&jobs, &deed->job.task.link);
+    kept_rows_start(db);
     batch_write(&source, db, &jobs);
+    kept_rows_stop(db);
     db->driver->close(db);
     return deed->job.result;
 }

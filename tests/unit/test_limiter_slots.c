@@ -28,6 +28,7 @@ static void open_world(struct world *world)
     fake_loop_init(&world->loop, 0);
     world->limiter = limiter_open(&(struct limiter_options){.loop = &world->loop.base,
                                                             .random = &random_system,
+                                                            .rates = {.test = 8, .live = 8},
                                                             .operations_max = &operations_max,
                                                             .reconcile_interval_ms = &reconcile_interval_ms});
 }
@@ -188,12 +189,38 @@ static void an_account_is_idle_when_its_last_slot_is_free(void **state)
     limiter_close(world.limiter, limiter_release);
 }
 
+// Each of four nodes has a quarter of the account's 8 calls a second, and takes no more slots than it can
+// call.
+static void an_account_is_shared_out_among_the_nodes(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world);
+    limiter_set_nodes(world.limiter, 4);
+    struct limiter_slot slots[10];
+    for (size_t i = 0; i < COUNT_OF(slots); i++) {
+        slots[i] = taken(&world, CALL_FROM_API);
+    }
+    struct limiter_slot another;
+    int64_t wait_us = 0;
+    assert_int_equal(limiter_rate(world.limiter, slots[0].account), 2);
+    assert_false(limiter_take(world.limiter, &merchant, false, CALL_FROM_API, &another, &wait_us));
+    limiter_set_nodes(world.limiter, 1); // the others have ended
+    assert_true(limiter_take(world.limiter, &merchant, false, CALL_FROM_API, &another, &wait_us));
+    limiter_release(&another);
+    for (size_t i = 0; i < COUNT_OF(slots); i++) {
+        limiter_release(&slots[i]);
+    }
+    limiter_close(world.limiter, limiter_release);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_move_keeps_lists_and_counters_or_aborts),
         cmocka_unit_test(a_state_tells_whether_a_call_was_sent),
         cmocka_unit_test(a_further_call_is_queued_before_first_calls),
+        cmocka_unit_test(an_account_is_shared_out_among_the_nodes),
         cmocka_unit_test(an_account_is_idle_when_its_last_slot_is_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,72 @@ static void credentials_that_two_nodes_set_can_be_opened(void **state)
     deed_end(&second);
 }
 
+// After the request's credentials were read, as its authentication may do.
+static enum errc put_after_read(struct deed *deed, struct tx *tx, struct err *err)
+{
+    struct credential row = {0};
+    enum errc rc = credential_get(tx->db, &deed->f->merchant_id, "stripe", false, tx->arena, &row, err);
+    return rc == OK ? providers_put_work(&deed->caller->request, tx, err) : rc;
+}
+
+static void a_new_key_does_not_undo_a_new_webhook_secret(void **state)
+{
+    struct fixture *f = *state;
+    struct deed first = {
+        .caller =
+            caller_new(f, NULL, NULL,
+                       "{\"provider\":\"stripe\",\"stripe\":{\"secret_key\":\"sk_test_0123456789abcdef\","
+                       "\"webhook_secret\":\"whsec_0123456789abcdef0123456789abcdef\"}}",
+                       providers_put_read),
+        .work = providers_put_work};
+    struct deed second = {
+        .caller =
+            caller_new(f, NULL, NULL,
+                       "{\"provider\":\"stripe\",\"stripe\":{\"secret_key\":\"sk_test_fedcba9876543210\"}}",
+                       providers_put_read),
+        .run = put_after_read};
+    first.caller->api.refused_events = refused_events_open();
+    second.caller->api.refused_events = refused_events_open();
+    assert_int_equal(at_once(f, &first, &second), OK);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM credentials WHERE webhook_secret IS NOT NULL"), 1);
+    refused_events_free(first.caller->api.refused_events);
+    refused_events_free(second.caller->api.refused_events);
+    deed_end(&first);
+    deed_end(&second);
+}
+
+// --- notes on an operation
+
+static enum errc read_operation(struct deed *deed, struct tx *tx, struct err *err)
+{
+    return operation_get(tx->db, &CARD_ID, OPERATION_CARD, tx->arena, (struct operation *)deed->what, err);
+}
+
+static enum errc write_operation(struct deed *deed, struct tx *tx, struct err *err)
+{
+    return operation_update(tx->db, deed->what, err);
+}
+
+static enum errc note_saving(struct deed *deed, struct tx *tx, struct err *err)
+{
+    int64_t count = 0;
+    return cards_saving_look_up(tx->db, &deed->f->merchant_id, false, "pm_card_visa", NULL, &count, err);
+}
+
+static void a_note_on_an_operation_is_kept_beside_its_settle(void **state)
+{
+    struct fixture *f = *state;
+    struct operation row = {0};
+    struct prepared card = prepare(f, prepare_card);
+    struct deed first = {.run = read_operation, .then = write_operation, .what = &row};
+    struct deed second = {.run = note_saving};
+    assert_int_equal(at_once(f, &first, &second), OK);
+    assert_int_equal(sql_number(f, "SELECT look_up FROM operations"), 1);
+    op_free(card.op);
+    deed_end(&first);
+    deed_end(&second);
+}
+
 // --- the outbox
 
 static enum errc emit(struct deed *deed, struct tx *tx, struct err *err)
@@ -201,7 +267,7 @@ static void two_nodes_append_to_one_chain(void **state)
     transaction_end(f);
     assert_int_equal(count, 4);
     assert_int_equal(broken, 0);
-    assert_true(second.waited);
+    assert_int_equal(second.runs, 1); // it was its turn, and not a conflict
     deed_end(&first);
     deed_end(&second);
 }
@@ -300,6 +366,8 @@ int main(void)
         TEST(one_card_that_is_saved_twice_is_one_card),
         TEST(a_customer_has_one_default_card),
         TEST(credentials_that_two_nodes_set_can_be_opened),
+        TEST(a_new_key_does_not_undo_a_new_webhook_secret),
+        TEST(a_note_on_an_operation_is_kept_beside_its_settle),
         TEST(an_event_that_is_written_while_the_one_before_it_ends_is_sent),
         TEST(an_event_whose_predecessor_ends_while_it_is_written_is_sent),
         TEST(events_of_one_payment_keep_their_order),

@@ -43,6 +43,23 @@ static void no_second_exceeds_the_rate_and_nearly_all_of_it_can_be_used(void **s
     }
 }
 
+static void nodes_together_keep_the_rate(void **state)
+{
+    (void)state;
+    static const int64_t rates[] = {25, 100};
+    for (size_t r = 0; r < COUNT_OF(rates); r++) {
+        for (int64_t nodes = 1; nodes <= 7; nodes++) {
+            int64_t least_us = 0;
+            const int64_t share = pace_share(rates[r], nodes);
+            (void)time_of(share, 1000, &least_us);
+            assert_true(least_us >= SECOND); // so any second sees no more than the share
+            assert_true(share * nodes <= rates[r] && (share + 1) * nodes > rates[r]);
+        }
+    }
+    assert_int_equal(pace_share(0, 3), 0);
+    assert_int_equal(pace_share(2, 3), 1);
+}
+
 static void unused_calls_are_not_saved_up(void **state)
 {
     (void)state;
@@ -77,6 +94,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_second_exceeds_the_rate_and_nearly_all_of_it_can_be_used),
+        cmocka_unit_test(nodes_together_keep_the_rate),
         cmocka_unit_test(unused_calls_are_not_saved_up),
         cmocka_unit_test(rates_are_parsed),
     };

@@ -39,7 +39,7 @@ static void dequeue(struct limiter_slot *slot)
 
 static int64_t account_wait_us(struct limiter *limiter, const struct account *account, int64_t now)
 {
-    int64_t pace_us = account->rate > 0 ? pace_wait_us(&account->pace, now) : 0;
+    int64_t pace_us = limiter_rate(limiter, account) > 0 ? pace_wait_us(&account->pace, now) : 0;
     limiter_lock(limiter);
     int64_t pause_us = account->paused_until_us - now;
     limiter_unlock(limiter);
@@ -67,7 +67,7 @@ static void call_those_queued(struct limiter *limiter, struct account *account)
                 limiter->silent_since_us = now;
             }
             limiter_move(slot, SLOT_CALLING);
-            pace_take(&account->pace, account->rate, now);
+            pace_take(&account->pace, limiter_rate(limiter, account), now);
         }
     }
     if (limiter_is_queued(account) && now + look_us < limiter->timer_due_us) {
@@ -79,8 +79,8 @@ static void call_those_queued(struct limiter *limiter, struct account *account)
 static void requeue(struct limiter *limiter, struct limiter_slot *slot, int64_t wait_us)
 {
     limiter_lock(limiter);
-    int64_t spread_us =
-        limiter_spread_us(slot->account, slot->account->rate, wait_us, limiter_now_us(limiter));
+    int64_t spread_us = limiter_spread_us(slot->account, limiter_rate(limiter, slot->account), wait_us,
+                                          limiter_now_us(limiter));
     limiter_unlock(limiter);
     limiter->options.requeue(slot, spread_us);
 }
@@ -121,6 +121,13 @@ void limiter_requeue_all(struct limiter *limiter)
     {
         requeue_queued(limiter, CONTAINER_OF(node, struct account, queued_link), INT64_MAX, true, 0);
     }
+}
+
+void limiter_set_nodes(struct limiter *limiter, int64_t nodes)
+{
+    limiter_lock(limiter);
+    limiter->nodes = nodes;
+    limiter_unlock(limiter);
 }
 
 void limiter_call(struct limiter_slot *slot)
@@ -280,6 +287,7 @@ struct limiter *limiter_open(const struct limiter_options *options)
     list_init(&limiter->queued);
     list_init(&limiter->calling);
     list_init(&limiter->abandoned);
+    limiter->nodes = 1;
     timer_init(&limiter->timer, on_timer);
     limiter->timer_due_us = INT64_MAX;
     return limiter;

@@ -83,6 +83,8 @@ void limiter_release(struct limiter_slot *slot);
 int64_t limiter_recovery_max(const struct limiter *limiter);
 
 // --- loop thread
+// So many nodes call for the same accounts: each keeps to its part of their paces. One at first.
+void limiter_set_nodes(struct limiter *limiter, int64_t nodes);
 // Calls as soon as the pace allows, or requeues.
 void limiter_call(struct limiter_slot *slot);
 // To be told of the answer to each call. `operation` is the one that called.

@@ -15,7 +15,7 @@ struct account_key {
 struct account {
     struct table_node node;
     struct account_key key;
-    int64_t rate; // calls a second; 0: no limit
+    int64_t rate; // calls a second, of all nodes; 0: no limit
     // Under the mutex.
     struct list idle_link;            // in limiter.idle
     int64_t slots[CALL_SOURCE_COUNT]; // not free
@@ -41,6 +41,7 @@ struct limiter {
     struct list idle;                 // accounts, longest idle first
     int64_t slots[CALL_SOURCE_COUNT]; // not free, of all accounts
     struct circuit circuit;
+    int64_t nodes;            // changed by the loop thread
     uint64_t lost_connection; // the last one that was counted as a failure
     struct limiter_stats stats;
     // Loop thread.
@@ -59,6 +60,8 @@ void limiter_unlock(struct limiter *limiter);
 int64_t limiter_now_us(struct limiter *limiter);
 int64_t limiter_cap_us(const struct limiter *limiter); // of every delay
 
+// Under the mutex, or on the loop thread. This node's part of the account's pace; 0: no limit.
+int64_t limiter_rate(const struct limiter *limiter, const struct account *account);
 bool limiter_can_move(enum limiter_slot_state from, enum limiter_slot_state to);
 // The one function that changes a slot's state. It takes the slot out of the list of the old state, puts it
 // into the list of the new one, and keeps the counters. A move that is not allowed is a bug and aborts. From

@@ -159,6 +159,11 @@ static struct account *account_of(struct limiter *limiter, const struct uuid *me
     return account;
 }
 
+int64_t limiter_rate(const struct limiter *limiter, const struct account *account)
+{
+    return pace_share(account->rate, limiter->nodes);
+}
+
 int64_t limiter_recovery_max(const struct limiter *limiter)
 {
     return (*limiter->options.operations_max + 1) / 2;
@@ -174,7 +179,7 @@ static int64_t slots_max(const struct limiter *limiter, const struct account *ac
         free = free_to_recovery;
     }
     int64_t max = free * SLOTS_OF_FREE;
-    int64_t of_rate = account->rate * SLOTS_S;
+    int64_t of_rate = limiter_rate(limiter, account) * SLOTS_S;
     return account->rate > 0 && of_rate < max ? of_rate : max;
 }
 
@@ -200,11 +205,11 @@ bool limiter_take(struct limiter *limiter, const struct uuid *merchant_id, bool 
     int64_t now = limiter_now_us(limiter);
     limiter_lock(limiter);
     struct account *account = account_of(limiter, merchant_id, livemode);
-    int64_t retry_rate = account->rate;
+    int64_t retry_rate = limiter_rate(limiter, account);
     *wait_us = limiter_held_us(limiter, account, source, false, now);
     if (*wait_us == 0 && account->slots[source] >= slots_max(limiter, account, source)) {
         *wait_us = FULL_WAIT_US;
-        retry_rate = account->rate > 0 ? account->rate : FULL_RATE;
+        retry_rate = retry_rate > 0 ? retry_rate : FULL_RATE;
     }
     bool taken = *wait_us == 0;
     if (taken) {

@@ -280,6 +280,7 @@ void engine_sweep(struct timer *timer)
         engine->sweep_again = true;
         return;
     }
+    limiter_set_nodes(engine->limiter, store_nodes(engine->options.store));
     int64_t wait_us = US_PER_S;
     int64_t room = store_clock_is_wrong(engine->options.store) ? 0 : sweep_room(engine, &wait_us);
     if (room <= 0) {
