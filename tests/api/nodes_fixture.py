@@ -23,7 +23,8 @@ def start_nodes(binary, stub_stripe):
         made = []
         for _ in range(count):
             shared = {} if first is None else {"data_dir": first.data_dir, "database": first.settings["database"]}
-            made.append(Server(binary, stripe_api_base=stub_stripe.url, **NODES | settings | shared))
+            stripe = {"stripe_api_base": stub_stripe.url}
+            made.append(Server(binary, **NODES | stripe | settings | shared))
             started.append(made[-1])
             first = first or made[-1]
         return made
