@@ -69,6 +69,14 @@ static enum errc write_mark(struct side *side, struct err *err)
     return copy_mark_put(side->db, &side->mark, err);
 }
 
+// The schema makes rows of this table by itself. The source has them too.
+static enum errc mark_target(struct side *target, struct err *err)
+{
+    target->mark.role = COPY_UNFINISHED;
+    const enum errc rc = db_run(target->db, NULL, err, "DELETE FROM meta");
+    return rc == OK ? write_mark(target, err) : rc;
+}
+
 static enum errc set_mark(struct side *side, enum copy_role role, struct err *err)
 {
     side->mark.role = role;
@@ -114,13 +122,13 @@ static enum errc has_table(struct db *db, const char *name, bool *has, struct er
     return rc == OK ? db_next(&rows, has, err) : rc;
 }
 
-static enum errc refuse_rows(struct db *db, const char *table, const char *condition, struct err *err)
+static enum errc refuse_rows(struct db *db, const struct copy_table *table, struct err *err)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
     DB_ROWS(rows);
     bool has = false;
-    const char *sql = arena_printf(&arena, "SELECT 1 FROM %s%s%s LIMIT 1", table, condition ? " WHERE " : "",
-                                   condition ? condition : "");
+    const char *condition = table->in_use != NULL ? table->in_use : "";
+    const char *sql = arena_printf(&arena, "SELECT 1 FROM %s %s LIMIT 1", table->name, condition);
     enum errc rc = db_query_once(db, &rows, err, sql, NULL, 0);
     if (rc == OK) {
         rc = db_next(&rows, &has, err);
@@ -128,11 +136,11 @@ static enum errc refuse_rows(struct db *db, const char *table, const char *condi
     return rc == OK && has
                ? err_set(err, ERR_CONFIG,
                          "the database to copy to is not empty: its table %s has rows. Use an empty database",
-                         table)
+                         table->name)
                : rc;
 }
 
-// That it holds nothing, but perhaps the mark of a copy. Any schema.
+// That the service never used it. Any schema.
 static enum errc check_empty(struct side *target, struct err *err)
 {
     enum errc rc = OK;
@@ -140,7 +148,7 @@ static enum errc check_empty(struct side *target, struct err *err)
         bool has = false;
         rc = has_table(target->db, copy_tables[i].name, &has, err);
         if (rc == OK && has) {
-            rc = refuse_rows(target->db, copy_tables[i].name, copy_tables[i].rows, err);
+            rc = refuse_rows(target->db, &copy_tables[i], err);
         }
     }
     return rc;
@@ -153,7 +161,7 @@ static enum errc read_mark_if_any(struct side *target, struct err *err)
     return rc == OK && has ? read_mark(target, err) : rc;
 }
 
-// Only a database without rows is migrated.
+// Only a database that was never used is migrated.
 static enum errc open_target(struct side *target, const char *name, struct err *err)
 {
     enum errc rc = side_open(target, name, err);
@@ -210,7 +218,7 @@ static enum errc mark_both(struct side *source, struct side *target, struct err 
     REQUIRE(clock_gettime(CLOCK_REALTIME, &now) == 0);
     target->mark.id = uuid_new(&random_system, (int64_t)now.tv_sec * US_PER_S);
     source->mark.id = target->mark.id;
-    enum errc rc = set_mark(target, COPY_UNFINISHED, err);
+    enum errc rc = in_transaction(target, true, mark_target, err);
     if (rc == OK) {
         rc = set_mark(source, COPY_LEAVING, err);
     }

@@ -6,8 +6,9 @@
 
 struct copy_table {
     const char *name;
-    const char *key;  // the columns of its primary key, in order
-    const char *rows; // SQL: those that are copied; NULL: all
+    const char *key;    // the columns of its primary key, in order
+    const char *rows;   // SQL: those that are copied; NULL: all
+    const char *in_use; // SQL: the rows that only a database in use has; NULL: any
 };
 
 extern const struct copy_table copy_tables[];

@@ -2,6 +2,7 @@
 // that the service would start on. With TEST_POSTGRESQL the target is a database of PostgreSQL.
 #include "database.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "base/arena.h"
@@ -19,7 +20,7 @@ struct fixture {
 
 // More payments than two batches hold, and values that are easily mistaken.
 static const char rows[] =
-    "INSERT INTO meta VALUES ('master_key_id', x'0102030405060708'), ('alive_us', x'');"
+    "INSERT INTO meta VALUES ('master_key_id', x'0102030405060708'), ('a', x''), ('z', x'');"
     "INSERT INTO merchants VALUES (x'00', '', 'merchant', 1, NULL, x'', x'00ff', 9223372036854775807, 0, 0, "
     "-9223372036854775808);"
     "INSERT INTO api_keys VALUES (x'01', x'00', x'0a', 'p', 1, 0, NULL, NULL, NULL, 5);"
@@ -253,7 +254,7 @@ static void a_target_with_data_is_left_alone(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(store_run_once(f->back, nothing, NULL, &f->err), OK);
-    script(f->back, "INSERT INTO meta VALUES ('pepper_id', x'00')");
+    script(f->back, "INSERT INTO meta VALUES ('master_key_id', x'00')");
     assert_refuses(f, f->from, f->back, "not empty: its table meta");
     assert_int_equal(role_of(f->from), COPY_NONE);
     assert_int_equal(role_of(f->back), COPY_NONE);
@@ -282,6 +283,31 @@ static void a_database_that_a_service_uses_is_refused(void **state)
     assert_refuses(f, f->from, f->scratch.database, "another paymentsd");
     close(claim);
     assert_copies(f, f->from, f->scratch.database);
+}
+
+// On PostgreSQL nothing claims the database: a service shows itself by its beat.
+static void a_database_that_a_node_serves_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    if (getenv("TEST_POSTGRESQL") == NULL) {
+        return;
+    }
+    assert_copies(f, f->from, f->scratch.database);
+    script(f->scratch.database, "INSERT INTO nodes (id, name, started_us, beat, beat_us, trusts)"
+                                " VALUES ('\\x01', 'one', 0, 1, 0, 0)");
+    const pid_t node = fork();
+    if (node == 0) {
+        for (;;) {
+            script(f->scratch.database, "UPDATE nodes SET beat = beat + 1");
+            (void)usleep(300 * 1000);
+        }
+    }
+    assert_refuses(f, f->scratch.database, f->back, "a service is running");
+    assert_int_equal(kill(node, SIGKILL), 0);
+    assert_int_equal(waitpid(node, NULL, 0), node);
+    assert_int_equal(role_of(f->scratch.database), COPY_NONE);
+    script(f->scratch.database, "DELETE FROM nodes");
+    assert_copies(f, f->scratch.database, f->back);
 }
 
 static void a_damaged_value_is_named_by_its_table_and_row(void **state)
@@ -348,6 +374,7 @@ int main(void)
         TEST(a_target_with_data_is_left_alone),
         TEST(a_source_must_be_there_whole_and_of_this_version),
         TEST(a_database_that_a_service_uses_is_refused),
+        TEST(a_database_that_a_node_serves_is_refused),
         TEST(a_damaged_value_is_named_by_its_table_and_row),
         TEST(a_row_that_differs_is_found),
     };

@@ -3,6 +3,8 @@
 // is found. It needs the server that TEST_POSTGRESQL names.
 #include "database.h"
 
+#include <ctype.h>
+
 #include "base/arena.h"
 #include "base/require.h"
 #include "store/migrate.h"
@@ -90,7 +92,7 @@ static const char *plain(struct arena *arena, const char *text)
         if (i < COUNT_OF(noise)) {
             text += strlen(noise[i]);
         } else {
-            out[bytes++] = *text++;
+            out[bytes++] = (char)tolower(*text++);
         }
     }
     out[bytes] = '\0';
