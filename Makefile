@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
-.PHONY: build test check format demo run fuzz crash race soak bench pressure costs clients asan tsan install clean help \
+.PHONY: build test check format demo run fuzz crash race model soak bench pressure costs clients asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys listmerchants
 
 # Refuses a variable that the target does not take. Otherwise a misspelt one would be ignored: SCOPE= would create a key
@@ -50,6 +50,9 @@ crash: ## kill the service at every call with an effect, and compare its ledger 
 sim: ## simulate the service and its failures: SEED=n replays one run, SEEDS=n runs that many (10000)
 	$(call only,SEED SEEDS)@scripts/build "$(BUILD)" all
 	@"$(BUILD)/tests/sim/sim" $(if $(SEED),--seed $(SEED),--seeds 1 $(or $(SEEDS),10000))
+
+model: ## search the models of what several nodes do, and find the mistakes planted in them
+	$(call only,)@scripts/model
 
 soak: ## make PAYMENTS payments (200000) over failing connections to Stripe; or apply a mixed load for SECONDS
 	$(call only,PAYMENTS SECONDS)@scripts/build "$(BUILD)" all
