@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
-.PHONY: build test check format demo run fuzz crash race model soak bench pressure costs clients asan tsan install clean help \
+.PHONY: build test check format demo run fuzz crash nodes race model soak bench pressure costs clients asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys listmerchants
 
 # Refuses a variable that the target does not take. Otherwise a misspelt one would be ignored: SCOPE= would create a key
@@ -46,6 +46,10 @@ race: build ## request 64 refunds of one payment at once, ROUNDS times (1000)
 crash: ## kill the service at every call with an effect, and compare its ledger with Stripe's (SEED; ROUNDS per step, or all)
 	$(call only,SEED ROUNDS)@scripts/build "$(BUILD)" all
 	@scripts/crash "$(BUILD)" "$(SEED)" "$(ROUNDS)"
+
+nodes: ## kill and stop three nodes and their PostgreSQL at random under load: ROUNDS faults (200); SEED
+	$(call only,SEED ROUNDS)@scripts/build "$(BUILD)" all
+	@ROUNDS=$(or $(ROUNDS),200) SEED=$(SEED) PAYMENTSD="$(PAYMENTSD)" /usr/bin/python3 -m pytest tests/crash/test_nodes.py
 
 sim: ## simulate the service and its failures: SEED=n replays one run, SEEDS=n runs that many (10000)
 	$(call only,SEED SEEDS)@scripts/build "$(BUILD)" all

@@ -8,7 +8,7 @@ import pytest
 from world import World
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COUNTED = ("points", "kills", "operations", "violations")
+COUNTED = ("points", "kills", "crashes", "pauses", "operations", "violations")
 ROUNDS_OF_THE_SUITE = "2"
 
 

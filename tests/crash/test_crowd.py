@@ -18,9 +18,9 @@ FAULTS = {"latency_ms": 20, "error_rate": 0.1, "error_status": 503, "drop_before
 class Crowd:
     """Payers side by side, each of whom does one thing after the other."""
 
-    def __init__(self, world, rng, size):
+    def __init__(self, world, rng, size, steps=CROWD):
         self._world = world
-        self._left = [(rng.choice(CROWD)(), f"order-{number}") for number in range(size)]
+        self._left = [(rng.choice(steps)(), f"order-{number}") for number in range(size)]
         self._done = []  # (step, subject, answer)
         self._payers = [InBackground(self._do_all) for _ in range(PAYERS)]
 
@@ -37,6 +37,10 @@ class Crowd:
     @property
     def over(self):
         return all(payer.over for payer in self._payers)
+
+    def stop(self):
+        """Nobody begins anything more."""
+        self._left.clear()
 
     def join(self):
         for payer in self._payers:
