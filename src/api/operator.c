@@ -18,14 +18,15 @@ void healthz_answer(struct request *request)
 void readyz_answer(struct request *request)
 {
     const struct engine *engine = request->api->engine;
-    bool ready = engine_ready(engine) && !request->api->draining;
+    const char *unready = request->api->draining ? "the service is stopping" : engine_unready(engine);
+    bool ready = unready == NULL;
     struct engine_stats stats;
     engine_stats(engine, &stats);
     struct json_writer json = json_writer(request->arena);
     json_open_object(&json, NULL);
     json_write_str(&json, "status", ready ? "ready" : "not ready");
-    if (store_clock_is_wrong(request->api->store)) {
-        json_write_str(&json, "reason", "this machine's clock is more than 10 s from the database's");
+    if (!ready) {
+        json_write_str(&json, "reason", unready);
     }
     if (ready && stats.lacking > 0) {
         json_write_i64(&json, "catching_up", stats.lacking);

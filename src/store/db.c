@@ -11,7 +11,7 @@
 
 #define COUNT_MAX 1000000000
 
-void db_serve(struct db *db, const struct db *writer)
+void db_serve(struct db *db, struct db *writer)
 {
     if (db->driver->serve != NULL) {
         db->driver->serve(db, writer);

@@ -23,7 +23,7 @@
 void db_rows_close(struct db_rows *rows);
 
 // The service that opened the connection begins to use it. `writer`: its writing connection. See driver.h.
-void db_serve(struct db *db, const struct db *writer);
+void db_serve(struct db *db, struct db *writer);
 
 // Starts a statement. `sql` must be a string literal, because the statement is kept and found again by it.
 // Values are bound without copying: they must outlive the rows. ERR_STORE, ERR_STORE_BUSY and ERR_EXISTS may

@@ -30,7 +30,7 @@ struct db_driver {
     // The connection is a service's from now on, whose writing connection is `writer`. It does not wait long
     // for an answer, finds out what became of a commit whose answer was lost (the table `commits`), and
     // follows the writer to another server. NULL: there is no server.
-    void (*serve)(struct db *db, const struct db *writer);
+    void (*serve)(struct db *db, struct db *writer);
     // Makes this process the only server of the database until the descriptor *claim is closed. ERR_CONFIG:
     // another process is. NULL, as the two that follow: many processes may serve it.
     enum errc (*claim)(const char *database, int *claim, struct err *err);

@@ -90,10 +90,23 @@ bool engine_drain(struct engine *engine, bool hurry)
     return engine->stats.in_flight == 0 && engine->stats.waiting == 0 && !engine->sweeping;
 }
 
+const char *engine_unready(const struct engine *engine)
+{
+    if (engine->draining) {
+        return "the service is stopping";
+    }
+    if (!engine->ready) {
+        return "the service is starting";
+    }
+    if (store_clock_is_wrong(engine->options.store)) {
+        return "this machine's clock is more than 10 s from the database's";
+    }
+    return engine->unwritable ? "the database cannot be written" : NULL;
+}
+
 bool engine_ready(const struct engine *engine)
 {
-    return engine->ready && !engine->unwritable && !engine->draining &&
-           !store_clock_is_wrong(engine->options.store);
+    return engine_unready(engine) == NULL;
 }
 
 bool engine_has_room(const struct engine *engine)

@@ -15,6 +15,8 @@
 
 // How often it is recorded that the service is alive. After a stop, events since the last record are fetched.
 #define ALIVE_EVERY_US (60 * US_PER_S)
+// From one run to the next while the database cannot be written.
+#define UNWRITABLE_EVERY_US US_PER_S
 
 struct janitor {
     struct engine *engine;
@@ -117,8 +119,9 @@ static void janitor_done(struct store_job *job)
     }
     engine->stats.in_flight--;
     if (!engine->draining) {
-        timer_start(engine->options.loop, &janitor->timer,
-                    engine->options.config->reconcile_interval_ms * US_PER_MS);
+        const int64_t every_us = engine->options.config->reconcile_interval_ms * US_PER_MS;
+        const bool soon = engine->unwritable && every_us > UNWRITABLE_EVERY_US;
+        timer_start(engine->options.loop, &janitor->timer, soon ? UNWRITABLE_EVERY_US : every_us);
     }
 }
 

@@ -3,6 +3,18 @@
 
 #include <string.h>
 
+bool postgres_is_encoded(const char *uri)
+{
+    const char *rest = strstr(uri, "//");
+    size_t signs = 0;
+    rest = rest != NULL ? rest + strlen("//") : uri;
+    const size_t authority = strcspn(rest, "/?");
+    for (size_t i = 0; i < strcspn(rest, "?"); i++) {
+        signs += rest[i] == '@' ? 1 + (i > authority) : 0;
+    }
+    return signs <= 1;
+}
+
 // "" if the URI does not set it.
 static const char *option(const PQconninfoOption *options, const char *name)
 {
@@ -17,7 +29,8 @@ static const char *option(const PQconninfoOption *options, const char *name)
 const char *postgres_name(const char *database, struct arena *arena)
 {
     PQconninfoOption *options = PQconninfoParse(database, NULL);
-    if (options == NULL) {
+    if (options == NULL || !postgres_is_encoded(database)) {
+        PQconninfoFree(options);
         return "";
     }
     const char *name = option(options, "dbname");

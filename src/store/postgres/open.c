@@ -16,7 +16,7 @@
 // libpq takes a setting of the URI before those that stand before it here, and after those that follow it. A
 // server that is gone is noticed within seconds. A server that cannot be written is passed over: it may be a
 // standby, or was the primary before.
-static const struct {
+static const struct setting {
     const char *name;
     const char *value;
 } settings[] = {
@@ -99,44 +99,54 @@ void postgres_disconnect(struct postgres *postgres)
     postgres->failure.code = OK;
 }
 
-// ERR_STORE_AWAY.
-static enum errc connect(struct postgres *postgres, struct err *err)
+static PGconn *connect_to(const struct postgres *postgres, int server)
 {
-    const char *names[COUNT_OF(settings) + 1] = {0};
-    const char *values[COUNT_OF(settings) + 1] = {0};
+    struct postgres_server one;
+    postgres_server_of(postgres->database, server, &one);
+    const struct setting last[] = {{"host", one.host}, {"hostaddr", one.hostaddr}, {"port", one.port}};
+    const char *names[COUNT_OF(settings) + COUNT_OF(last) + 1] = {0};
+    const char *values[COUNT_OF(settings) + COUNT_OF(last) + 1] = {0};
+    size_t count = 0;
     for (size_t i = 0; i < COUNT_OF(settings); i++) {
-        names[i] = settings[i].name;
-        values[i] = settings[i].value != NULL ? settings[i].value : postgres->database;
+        names[count] = settings[i].name;
+        values[count++] = settings[i].value != NULL ? settings[i].value : postgres->database;
     }
-    postgres_disconnect(postgres);
-    postgres->conn = PQconnectdbParams(names, values, 1);
-    REQUIRE(postgres->conn != NULL);
-    PQsetNoticeReceiver(postgres->conn, note_warning, postgres);
-    if (PQstatus(postgres->conn) != CONNECTION_OK) {
-        return err_set(err, ERR_STORE_AWAY, "%s", reason(postgres->conn));
+    for (size_t i = 0; i < COUNT_OF(last); i++) {
+        if (last[i].value[0] != '\0') {
+            names[count] = last[i].name;
+            values[count++] = last[i].value;
+        }
     }
-    postgres->lost = false;
-    atomic_fetch_add(&postgres->db.connected_total, 1);
-    return set_up(postgres, err);
+    return PQconnectdbParams(names, values, 1);
 }
 
-// A password whose @ or / is not encoded would be read as a part of the host's name, and shown.
-static bool is_encoded(const char *uri)
+// ERR_STORE_AWAY. The server that was used last comes first: one that returns may still hold what was true
+// when it went. A reader uses only its writer's.
+static enum errc connect(struct postgres *postgres, struct err *err)
 {
-    const char *rest = strstr(uri, "//");
-    size_t signs = 0;
-    rest = rest != NULL ? rest + strlen("//") : uri;
-    const size_t authority = strcspn(rest, "/?");
-    for (size_t i = 0; i < strcspn(rest, "?"); i++) {
-        signs += rest[i] == '@' ? 1 + (i > authority) : 0;
+    const struct postgres *writer = postgres->writer != NULL ? postgres->writer : postgres;
+    const int count = postgres_server_count(postgres->database);
+    const int first = atomic_load(&writer->server);
+    for (int i = 0; i < (writer == postgres ? count : 1); i++) {
+        const int server = (first + i) % count;
+        postgres_disconnect(postgres);
+        postgres->conn = connect_to(postgres, server);
+        REQUIRE(postgres->conn != NULL);
+        if (PQstatus(postgres->conn) == CONNECTION_OK) {
+            postgres->lost = false;
+            atomic_store(&postgres->server, server);
+            atomic_fetch_add(&postgres->db.connected_total, 1);
+            PQsetNoticeReceiver(postgres->conn, note_warning, postgres);
+            return set_up(postgres, err);
+        }
     }
-    return signs <= 1;
+    return err_set(err, ERR_STORE_AWAY, "%s", reason(postgres->conn));
 }
 
 static enum errc check_uri(const char *database, struct err *err)
 {
     PQconninfoOption *options = PQconninfoParse(database, NULL);
-    const bool readable = options != NULL && is_encoded(database);
+    const bool readable = options != NULL && postgres_is_encoded(database);
     PQconninfoFree(options);
     return readable ? OK
                     : err_set(err, ERR_CONFIG,
@@ -180,20 +190,22 @@ void postgres_close(struct db *db)
     free(postgres);
 }
 
-void postgres_serve(struct db *db, const struct db *writer)
+void postgres_serve(struct db *db, struct db *writer)
 {
     struct postgres *postgres = postgres_of(db);
-    postgres->writer = writer;
+    postgres->writer = postgres_of(writer);
     postgres->writer_connects = atomic_load(&writer->connected_total);
+    postgres->lost = postgres->lost || postgres->server != atomic_load(&postgres->writer->server);
 }
 
 // What the writer has written since it went to another server is there.
 static void follow_writer(struct postgres *postgres)
 {
-    const int connects = postgres->writer != NULL ? atomic_load(&postgres->writer->connected_total) : 0;
-    if (connects != postgres->writer_connects && postgres->writer != &postgres->db) {
-        postgres->lost = true;
+    if (postgres->writer == NULL || postgres->writer == postgres) {
+        return;
     }
+    const int connects = atomic_load(&postgres->writer->db.connected_total);
+    postgres->lost = postgres->lost || connects != postgres->writer_connects;
     postgres->writer_connects = connects;
 }
 

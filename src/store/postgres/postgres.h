@@ -1,7 +1,7 @@
-// What the files of the PostgreSQL driver share: open.c opens connections, driver.c runs transactions,
-// commit.c commits them, statement.c runs the statements in them, pipeline.c sends and reads them, rows.c
-// holds their results, schema.c translates the schema, error.c says what went wrong. No file outside this
-// folder includes this header or libpq-fe.h.
+// What the files of the PostgreSQL driver share: open.c opens connections to servers.c's servers, driver.c
+// runs transactions, commit.c commits them, statement.c runs the statements in them, pipeline.c sends and
+// reads them, rows.c holds their results, schema.c translates the schema, error.c says what went wrong. No
+// file outside this folder includes this header or libpq-fe.h.
 #pragma once
 
 #include <libpq-fe.h>
@@ -40,7 +40,8 @@ struct postgres {
     bool lost;                // nothing is sent or read any more; the next transaction connects anew
     int64_t connect_again_us; // monotonic; not before
     bool writable;
-    const struct db *writer; // of the service whose connection this is; NULL: a command's
+    atomic_int server;       // the number of the one that it last connected to, among those of the URI
+    struct postgres *writer; // of the service whose connection this is; NULL: a command's
     int writer_connects;     // it had connected so often when this connection last followed it
     bool warned;             // by the server, since this was last cleared
     bool in_transaction; // we began one; a failed statement leaves it open, and it can only be rolled back
@@ -64,14 +65,26 @@ static inline struct postgres *postgres_of(struct db *db)
     return (struct postgres *)db;
 }
 
+// servers.c: the servers that a URI names.
+struct postgres_server {
+    char host[256]; // "": as libpq finds it, like the others
+    char hostaddr[64];
+    char port[16];
+};
+int postgres_server_count(const char *uri); // at least 1
+void postgres_server_of(const char *uri, int number, struct postgres_server *server);
+
 // name.c
 const char *postgres_name(const char *database, struct arena *arena);
+// Whether the @ and / of a password are encoded. If not, a part of it is read as the host's name, and would
+// be shown.
+bool postgres_is_encoded(const char *uri);
 
 // open.c
 enum errc postgres_open(const char *database, bool writable, struct db **db, struct err *err) MUST_CHECK;
 enum errc postgres_look(const char *database, struct db **db, struct err *err) MUST_CHECK;
 void postgres_close(struct db *db);
-void postgres_serve(struct db *db, const struct db *writer);
+void postgres_serve(struct db *db, struct db *writer);
 // Connects anew if the connection is lost, four times a second at most. ERR_STORE_AWAY: it is not connected.
 enum errc postgres_connected(struct postgres *postgres, struct err *err) MUST_CHECK;
 void postgres_disconnect(struct postgres *postgres);
