@@ -25,7 +25,8 @@ static const struct row {
     {"42P05", ERR_STORE_AWAY, true, NULL}, // another client's prepared statement has the name
     {"53100", ERR_STORE_AWAY, false, "the database's disk is full" NOTHING_KEPT},
     {"53", ERR_STORE_AWAY, false, "the database lacks memory or connections" NOTHING_KEPT},
-    {"55P03", ERR_STORE_BUSY, false, "another node is changing the same rows" NOTHING_KEPT},
+    // Waited for long: the jobs run again only once.
+    {"55P03", ERR_STORE_AWAY, false, "another transaction holds the same rows" NOTHING_KEPT},
     {"57014", ERR_STORE_AWAY, false, "the database cancelled the statement" NOTHING_KEPT},
     {"57", ERR_STORE_AWAY, true, "the database is stopping or starting" NOTHING_KEPT},
     {"58", ERR_STORE_AWAY, false, "the database cannot use its files" NOTHING_KEPT},

@@ -1,0 +1,57 @@
+"""The server ends statements and COMMITs with 40001 and 40003, as distributed databases do: each one in turn. It really
+undoes the transaction. The service runs it again, and its callers notice nothing."""
+import pytest
+
+from support.ledger import Ledger
+from support.merchant import Merchant
+from support.postgresql_pair import PostgresqlServer, uri
+
+TABLES = ("payments", "payment_history", "idempotency_keys", "replies", "operations", "outbox", "refunds")
+
+# Fails once, at the call with the number that `fail_at` holds, counted from `calls`. A sequence is not undone.
+INJECT = """
+CREATE SEQUENCE calls;
+CREATE TABLE fail_at (number BIGINT, state TEXT);
+CREATE FUNCTION inject() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF nextval('calls') = (SELECT number FROM fail_at) THEN
+RAISE EXCEPTION 'injected' USING ERRCODE = (SELECT state FROM fail_at);
+END IF; RETURN NULL; END $$;
+"""
+AT_STATEMENT = "CREATE TRIGGER inject AFTER INSERT OR UPDATE OR DELETE ON {} FOR EACH STATEMENT EXECUTE FUNCTION inject();"
+AT_COMMIT = ("CREATE CONSTRAINT TRIGGER inject AFTER INSERT OR UPDATE ON {} DEFERRABLE INITIALLY DEFERRED"
+             " FOR EACH ROW EXECUTE FUNCTION inject();")
+
+
+@pytest.fixture(scope="module")
+def postgresql():
+    server = PostgresqlServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def merchant(start_server, sandbox, postgresql):
+    postgresql.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return Merchant.with_stripe(start_server(sandbox.url, database=uri(postgresql)))
+
+
+def pay_and_refund(merchant):
+    payment = merchant.pay()
+    assert payment["status"] == "completed"
+    assert merchant.refund(payment, "1.00")["status"] == "completed"
+
+
+@pytest.mark.parametrize("state", ["40001", "40003"])
+@pytest.mark.parametrize("where", [AT_STATEMENT, AT_COMMIT], ids=["statement", "commit"])
+def test_each_in_turn(where, state, merchant, postgresql, sandbox):
+    postgresql.sql(INJECT + "".join(where.format(table) for table in TABLES))
+    pay_and_refund(merchant)
+    calls = int(postgresql.sql("SELECT last_value FROM calls"))
+    assert calls >= 6
+    for number in range(1, calls + 1):
+        postgresql.sql(f"DELETE FROM fail_at; ALTER SEQUENCE calls RESTART; INSERT INTO fail_at VALUES ({number}, '{state}')")
+        pay_and_refund(merchant)
+        assert int(postgresql.sql("SELECT last_value FROM calls")) >= number
+    ledger = Ledger(sandbox, merchant)
+    ledger.check()
+    assert len(ledger.payments) == 1 + calls
