@@ -95,11 +95,11 @@ const char *engine_unready(const struct engine *engine)
     if (engine->draining) {
         return "the service is stopping";
     }
-    if (!engine->ready) {
-        return "the service is starting";
-    }
     if (store_clock_is_wrong(engine->options.store)) {
         return "this machine's clock is more than 10 s from the database's";
+    }
+    if (!engine->ready) {
+        return "the service is starting";
     }
     return engine->unwritable ? "the database cannot be written" : NULL;
 }
