@@ -112,6 +112,7 @@ static void read_one(struct postgres *postgres, PGresult **rows)
         postgres_statement_prepared(postgres, pending.statement, done);
     }
     if (pending.command == POSTGRES_QUERY && done) {
+        PQclear(*rows);
         *rows = result;
         result = NULL;
     }
@@ -121,19 +122,20 @@ static void read_one(struct postgres *postgres, PGresult **rows)
     PQclear(more);
 }
 
+// A sync and no mere flush: only after a sync does the server count how long a transaction stands idle
+// (idle_in_transaction_session_timeout), and a node that stands still must not hold its locks for ever.
 enum errc postgres_pipeline_read(struct postgres *postgres, PGresult **rows, struct err *err)
 {
     *rows = NULL;
-    if (postgres->lost || PQsendFlushRequest(postgres->conn) != 1) {
+    if (postgres->lost || PQpipelineSync(postgres->conn) != 1) {
         return postgres_failed(postgres, NULL, err);
     }
+    postgres_pipeline_sent(postgres, POSTGRES_SYNC, NULL);
     const enum errc rc = send_buffered(postgres, err);
     if (rc != OK) {
         return rc;
     }
     while (postgres->pending_count > 0 && !postgres->lost) {
-        PQclear(*rows);
-        *rows = NULL;
         read_one(postgres, rows);
     }
     if (postgres->lost) {
@@ -149,10 +151,6 @@ enum errc postgres_pipeline_read(struct postgres *postgres, PGresult **rows, str
 
 enum errc postgres_pipeline_sync(struct postgres *postgres, struct err *err)
 {
-    if (postgres->lost || PQpipelineSync(postgres->conn) != 1) {
-        return postgres_failed(postgres, NULL, err);
-    }
-    postgres_pipeline_sent(postgres, POSTGRES_SYNC, NULL);
     PGresult *rows = NULL;
     const enum errc rc = postgres_pipeline_read(postgres, &rows, err);
     PQclear(rows);
