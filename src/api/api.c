@@ -71,6 +71,7 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
         return rc;
     }
     api->bad_signatures = failure_limit_open(api->loop);
+    failure_limit_share(api->bad_signatures, engine_notices(api->engine), "bad_signatures");
     api->refused_events = refused_events_open();
     serial_queue_init(&api->serial_jobs);
     api->exports = slots_open(EXPORTS_MAX, EXPORTS_OF_MERCHANT_MAX);
@@ -78,6 +79,7 @@ enum errc api_open(const struct api_options *options, struct api **opened, struc
     const size_t operations_max = (size_t)options->config->operations_max;
     api->operations = slots_open(operations_max, operations_max);
     api->guard = auth_guard_open(api->loop, api->store, api->keyring);
+    auth_guard_share(api->guard, engine_notices(api->engine));
     api->audit_heads = audit_heads_open(api->loop, api->store);
     *opened = api;
     return OK;

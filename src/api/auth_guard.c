@@ -146,6 +146,11 @@ struct auth_guard *auth_guard_open(struct loop *loop, struct store *store, const
     return guard;
 }
 
+void auth_guard_share(struct auth_guard *guard, struct notices *notices)
+{
+    failure_limit_share(guard->failures, notices, "bad_keys");
+}
+
 void auth_guard_free(struct auth_guard *guard)
 {
     timer_stop(guard->loop, &guard->timer);

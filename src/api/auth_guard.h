@@ -8,6 +8,8 @@
 struct auth_guard;
 
 struct auth_guard *auth_guard_open(struct loop *loop, struct store *store, const struct keyring *keyring);
+// Shares with the other nodes which addresses fail too often.
+void auth_guard_share(struct auth_guard *guard, struct notices *notices);
 void auth_guard_free(struct auth_guard *guard);
 
 // A request failed with a bad key. 0; or, where its address failed too often, the seconds until it may fail

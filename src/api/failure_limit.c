@@ -2,10 +2,12 @@
 #include "api/failure_limit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/require.h"
 #include "base/table.h"
 #include "base/timefmt.h"
+#include "op/engine/notices.h"
 
 #define FAILURES_MAX 10
 #define WINDOW_US (300 * US_PER_S)
@@ -21,6 +23,8 @@ struct failing {
 
 struct failure_limit {
     struct loop *loop;
+    struct notices *notices; // NULL: it is not shared
+    const char *topic;
     struct table table;
     struct list order;
 };
@@ -76,6 +80,50 @@ static int64_t wait_s(const struct failure_limit *limit, const struct failing *f
     return left_us > 0 ? left_us / US_PER_S + 1 : 0;
 }
 
+static struct uuid id_of(const struct address *address)
+{
+    struct uuid id;
+    _Static_assert(sizeof(id.bytes) == sizeof(address->bytes), "a notice is about 16 bytes");
+    memcpy(id.bytes, address->bytes, sizeof(id.bytes));
+    return id;
+}
+
+// The notice's value is the wall clock time at which the address may fail again.
+static void tell_limit(const struct failure_limit *limit, const struct failing *failing)
+{
+    const int64_t wait = wait_s(limit, failing);
+    if (wait > 0 && limit->notices != NULL) {
+        const struct uuid about = id_of(&failing->address);
+        notices_tell(limit->notices, limit->topic, &about, loop_wall_us(limit->loop) + wait * US_PER_S);
+    }
+}
+
+static void hear_limit(void *context, const struct uuid *about, int64_t value)
+{
+    struct failure_limit *limit = context;
+    const int64_t left_us = value - loop_wall_us(limit->loop);
+    struct address address;
+    memcpy(address.bytes, about->bytes, sizeof(address.bytes));
+    struct failing *failing = find(limit, &address);
+    if (left_us <= 0 || left_us > WINDOW_US + US_PER_S) { // it is over, or the clocks differ
+        return;
+    }
+    if (failing == NULL) {
+        failing = insert(limit, &address);
+    }
+    for (int i = 0; i < FAILURES_MAX; i++) {
+        failing->at_us[i] = loop_mono_us(limit->loop) + left_us - WINDOW_US;
+    }
+}
+
+void failure_limit_share(struct failure_limit *limit, struct notices *notices, const char *topic)
+{
+    limit->notices = notices;
+    limit->topic = topic;
+    notices_listen(notices, topic, hear_limit, limit);
+    notices_end_by_value(notices, topic);
+}
+
 int64_t failure_limit_wait_s(const struct failure_limit *limit, const struct address *client)
 {
     struct address address = address_subscriber(client);
@@ -96,6 +144,7 @@ int64_t failure_limit_add(struct failure_limit *limit, const struct address *cli
         failing->next = (failing->next + 1) % FAILURES_MAX;
         list_remove(&failing->link);
         list_append(&limit->order, &failing->link);
+        tell_limit(limit, failing);
     }
     return wait;
 }

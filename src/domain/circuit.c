@@ -13,6 +13,13 @@ static void schedule(struct circuit *circuit, enum call_source source, int64_t n
         now_us + retry_provider_delay_us(circuit->probes[source] + 1, cap_us, random32);
 }
 
+static void schedule_first(struct circuit *circuit, int64_t now_us, int64_t cap_us, uint32_t random32)
+{
+    for (int source = 0; source < CALL_SOURCE_COUNT; source++) {
+        schedule(circuit, (enum call_source)source, now_us, cap_us, random32);
+    }
+}
+
 bool circuit_failed(struct circuit *circuit, const struct uuid *merchant, const struct uuid *operation,
                     int64_t now_us, int64_t cap_us, uint32_t random32)
 {
@@ -23,10 +30,24 @@ bool circuit_failed(struct circuit *circuit, const struct uuid *merchant, const 
     }
     circuit->operation = *operation;
     circuit->open = ++circuit->failures == FAILURES_MAX;
-    for (int source = 0; circuit->open && source < CALL_SOURCE_COUNT; source++) {
-        schedule(circuit, (enum call_source)source, now_us, cap_us, random32);
+    if (circuit->open) {
+        schedule_first(circuit, now_us, cap_us, random32);
     }
     return circuit->open;
+}
+
+bool circuit_open(struct circuit *circuit, const struct uuid *merchant, int64_t now_us, int64_t cap_us,
+                  uint32_t random32)
+{
+    if (circuit->open) {
+        return false;
+    }
+    *circuit = (struct circuit){.failures = FAILURES_MAX, .several = merchant == NULL, .open = true};
+    if (merchant != NULL) {
+        circuit->merchant = *merchant;
+    }
+    schedule_first(circuit, now_us, cap_us, random32);
+    return true;
 }
 
 bool circuit_answered(struct circuit *circuit)

@@ -28,6 +28,9 @@ struct circuit {
 // Each probe comes after a delay that doubles from 0.5 s to cap_us.
 bool circuit_failed(struct circuit *circuit, const struct uuid *merchant, const struct uuid *operation,
                     int64_t now_us, int64_t cap_us, uint32_t random32);
+// Another node's circuit opened: for this merchant, or for all (NULL). False: this one is open already.
+bool circuit_open(struct circuit *circuit, const struct uuid *merchant, int64_t now_us, int64_t cap_us,
+                  uint32_t random32);
 // A call was answered, whatever the answer. True: this closed the circuit.
 bool circuit_answered(struct circuit *circuit);
 

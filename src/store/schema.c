@@ -267,8 +267,16 @@ static const char step_15[] =
 static const char step_16[] =
     "CREATE UNIQUE INDEX cards_one_saving ON cards(merchant_id, livemode, method_sent,"
     " (coalesce(customer_email, ''))) WHERE status = 'saving' AND setup_ref IS NULL;"
-    "INSERT INTO meta (name, value) VALUES ('audit_log', CAST('' AS BLOB));";
+    "CREATE TABLE locks (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
+    "INSERT INTO locks (name) VALUES ('audit_log');";
 
-const char *const schema_steps[] = {step_1, step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,
-                                    step_9, step_10, step_11, step_12, step_13, step_14, step_15, step_16};
+// What the nodes tell each other: notices.h.
+static const char step_17[] =
+    "CREATE TABLE notices (topic TEXT NOT NULL, about BLOB NOT NULL, value INTEGER NOT NULL,"
+    " node_id BLOB NOT NULL, number INTEGER NOT NULL UNIQUE, PRIMARY KEY (topic, about))"
+    " STRICT, WITHOUT ROWID;";
+
+const char *const schema_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
+                                    step_7,  step_8,  step_9,  step_10, step_11, step_12,
+                                    step_13, step_14, step_15, step_16, step_17};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -10,6 +10,27 @@ static void resumed(void *context)
     engine_due(context, 0);
 }
 
+// The notice of a circuit is about one merchant, or about all: nil.
+#define CIRCUIT "circuit"
+static const struct uuid all_merchants;
+
+static void tell_circuit(void *context, const struct uuid *merchant, bool open)
+{
+    const struct engine *engine = context;
+    notices_tell(engine->notices, CIRCUIT, merchant != NULL ? merchant : &all_merchants, open);
+}
+
+static void hear_circuit(void *context, const struct uuid *about, int64_t value)
+{
+    const struct engine *engine = context;
+    limiter_follow_circuit(engine->limiter, uuid_is_nil(about) ? NULL : about, value != 0);
+}
+
+struct notices *engine_notices(const struct engine *engine)
+{
+    return engine->notices;
+}
+
 struct engine *engine_open(const struct engine_options *options)
 {
     struct engine *engine = calloc(1, sizeof(*engine));
@@ -33,8 +54,11 @@ struct engine *engine_open(const struct engine_options *options)
         .abandon_call = op_abandon_call,
         .requeue = op_requeue,
         .resumed = resumed,
+        .circuit_changed = tell_circuit,
         .context = engine,
     });
+    engine->notices = notices_open(options->loop, options->store);
+    notices_listen(engine->notices, CIRCUIT, hear_circuit, engine);
     engine->claim = claim_open(engine);
     engine->elsewhere = elsewhere_open(engine);
     engine->janitor = janitor_open(engine);
@@ -51,6 +75,7 @@ void engine_free(struct engine *engine)
     timer_stop(engine->options.loop, &engine->settle_timer);
     timer_stop(engine->options.loop, &engine->patience_timer);
     timer_stop(engine->options.loop, &engine->sweep_timer);
+    notices_free(engine->notices);
     claim_free(engine->claim);
     elsewhere_free(engine->elsewhere);
     janitor_free(engine->janitor);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/hourly.h"
+#include "op/engine/notices.h"
 #include "op/engine/op.h"
 
 // The wall clock was set if it moved by more than this against the monotonic clock between two readings.
@@ -18,6 +19,7 @@ struct engine {
     bool write_failed;       // another write failed: the janitor tries one
     struct hourly set_aside; // set_aside.c
     struct limiter *limiter;
+    struct notices *notices;
 
     // op.c: the operations under way, so that none is called twice at once.
     struct table active;

@@ -185,17 +185,50 @@ static void abandon_hanging(struct limiter *limiter, const struct limiter_slot *
     }
 }
 
-static void circuit_opened(struct limiter *limiter, const char *reason)
+static void requeue_held(struct limiter *limiter)
 {
-    LOG(LOG_ERROR, "the provider is unreachable: calls to it are held back until it answers a probe",
-        LOG_STR("merchants", limiter->circuit.several ? "all" : "one"), LOG_STR("reason", reason));
-    limiter->stats.circuit_opened_total++;
     LIST_EACH_SAFE(&limiter->queued, node, after)
     {
         struct account *account = CONTAINER_OF(node, struct account, queued_link);
         if (circuit_holds(&limiter->circuit, &account->key.merchant_id)) {
             requeue_queued(limiter, account, INT64_MAX, false, 0);
         }
+    }
+}
+
+static void circuit_opened(struct limiter *limiter, const char *reason)
+{
+    LOG(LOG_ERROR, "the provider is unreachable: calls to it are held back until it answers a probe",
+        LOG_STR("merchants", limiter->circuit.several ? "all" : "one"), LOG_STR("reason", reason));
+    limiter->stats.circuit_opened_total++;
+    requeue_held(limiter);
+}
+
+static void circuit_closed(struct limiter *limiter)
+{
+    LOG(LOG_INFO, "the provider answers again");
+    limiter->options.resumed(limiter->options.context);
+}
+
+void limiter_follow_circuit(struct limiter *limiter, const struct uuid *merchant, bool open)
+{
+    limiter_lock(limiter);
+    const bool changed = open ? circuit_open(&limiter->circuit, merchant, limiter_now_us(limiter),
+                                             limiter_cap_us(limiter), random_u32(limiter->options.random))
+                              : circuit_answered(&limiter->circuit);
+    limiter_unlock(limiter);
+    if (changed && open) {
+        circuit_opened(limiter, "another node says so");
+    } else if (changed) {
+        circuit_closed(limiter);
+    }
+}
+
+static void tell_circuit(const struct limiter *limiter, const struct circuit *changed, bool open)
+{
+    if (limiter->options.circuit_changed != NULL) {
+        limiter->options.circuit_changed(limiter->options.context,
+                                         changed->several ? NULL : &changed->merchant, open);
     }
 }
 
@@ -222,6 +255,7 @@ void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
     bool abandoned = slot->state == SLOT_ABANDONED;
     bool opened = false;
     bool closed = false;
+    struct circuit before;
     if (!answer->unreachable) {
         abandon_hanging(limiter, slot, now);
     }
@@ -230,6 +264,7 @@ void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
     }
     limiter_move(slot, SLOT_ANSWERED);
     limiter_lock(limiter);
+    before = limiter->circuit;
     bool counted_before = answer->lost_connection != 0 && answer->lost_connection == limiter->lost_connection;
     if (answer->unreachable && !abandoned && !counted_before) {
         limiter->lost_connection = answer->lost_connection;
@@ -245,10 +280,11 @@ void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
     }
     limiter_unlock(limiter);
     if (opened) {
+        tell_circuit(limiter, &limiter->circuit, true);
         circuit_opened(limiter, answer->reason);
     } else if (closed) {
-        LOG(LOG_INFO, "the provider answers again");
-        limiter->options.resumed(limiter->options.context);
+        tell_circuit(limiter, &before, false);
+        circuit_closed(limiter);
     }
     if (answer->limited) {
         requeue_queued(limiter, account, INT64_MAX, false, account_wait_us(limiter, account, now));

@@ -66,6 +66,9 @@ struct limiter_options {
     // The call is not sent. The operation may ask for a slot again after wait_us.
     void (*requeue)(struct limiter_slot *slot, int64_t wait_us);
     void (*resumed)(void *context); // the circuit closed
+    // An answer to this node, or the lack of one, opened or closed the circuit: for this merchant, or for all
+    // (NULL). May be NULL.
+    void (*circuit_changed)(void *context, const struct uuid *merchant, bool open);
     void *context;
 };
 struct limiter *limiter_open(const struct limiter_options *options);
@@ -87,6 +90,8 @@ int64_t limiter_recovery_max(const struct limiter *limiter);
 void limiter_set_nodes(struct limiter *limiter, int64_t nodes);
 // Calls as soon as the pace allows, or requeues.
 void limiter_call(struct limiter_slot *slot);
+// Another node's circuit opened or closed: so does this one.
+void limiter_follow_circuit(struct limiter *limiter, const struct uuid *merchant, bool open);
 // To be told of the answer to each call. `operation` is the one that called.
 void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
                       const struct provider_answer *answer);

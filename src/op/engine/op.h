@@ -153,6 +153,8 @@ struct engine_options {
 
 struct engine *engine_open(const struct engine_options *options);
 void engine_free(struct engine *engine);
+struct notices;
+struct notices *engine_notices(const struct engine *engine); // notices.h
 const struct engine_options *engine_options(const struct engine *engine);
 static inline const struct provider_ops *op_provider(const struct op *op)
 {
