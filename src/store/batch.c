@@ -84,6 +84,10 @@ static enum errc run_in_savepoint(const struct batch_source *source, struct db *
     if (job->result == OK) {
         return db->driver->release(db, err);
     }
+    if (job->result == ERR_STORE_BUSY && db->driver->tries > 1) {
+        *err = job->err; // CockroachDB can undo only the whole transaction after this
+        return ERR_STORE_BUSY;
+    }
     const enum errc undone = db->driver->rollback_to(db, err);
     if (undone != OK && errc_is_store(job->result)) {
         *err = job->err; // the cause, rather than the failed rollback
@@ -112,7 +116,8 @@ static enum errc run_together(const struct batch_source *source, struct db *db, 
         }
     }
     rc = db->driver->commit(db, err);
-    if (rc != OK && !errc_is_store(rc) && !savepoints) {
+    const bool ran_later = !errc_is_store(rc) || (rc == ERR_STORE && db->driver->settle != NULL);
+    if (rc != OK && ran_later && !savepoints) {
         db->spoiled = true; // a statement that ran later failed: which job's, the savepoints tell
         return OK;
     }

@@ -1,5 +1,7 @@
 """The server ends statements and COMMITs with 40001 and 40003, as distributed databases do: each one in turn. It really
 undoes the transaction. The service runs it again, and its callers notice nothing."""
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from support.ledger import Ledger
@@ -8,12 +10,13 @@ from support.postgresql_pair import PostgresqlServer, uri
 
 TABLES = ("payments", "payment_history", "idempotency_keys", "replies", "operations", "outbox", "refunds")
 
-# Fails once, at the call with the number that `fail_at` holds, counted from `calls`. A sequence is not undone.
+# Fails once, at the call with the number that `fail_at` holds, counted from `calls`, or at one in every so many. A
+# sequence is not undone.
 INJECT = """
 CREATE SEQUENCE calls;
-CREATE TABLE fail_at (number BIGINT, state TEXT);
+CREATE TABLE fail_at (number BIGINT, state TEXT, every BIGINT);
 CREATE FUNCTION inject() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-IF nextval('calls') = (SELECT number FROM fail_at) THEN
+IF nextval('calls') % COALESCE((SELECT every FROM fail_at), 1000000) = (SELECT number FROM fail_at) THEN
 RAISE EXCEPTION 'injected' USING ERRCODE = (SELECT state FROM fail_at);
 END IF; RETURN NULL; END $$;
 """
@@ -55,3 +58,15 @@ def test_each_in_turn(where, state, merchant, postgresql, sandbox):
     ledger = Ledger(sandbox, merchant)
     ledger.check()
     assert len(ledger.payments) == 1 + calls
+
+
+@pytest.mark.parametrize("where", [AT_STATEMENT, AT_COMMIT], ids=["statement", "commit"])
+def test_many_at_once(where, merchant, postgresql, sandbox):
+    """Payments that share a transaction, one of whose statements fails in every so many."""
+    postgresql.sql(INJECT + "".join(where.format(table) for table in TABLES) + "INSERT INTO fail_at VALUES (0, '40001', 31)")
+    with ThreadPoolExecutor(16) as buyers:
+        for paying in [buyers.submit(pay_and_refund, merchant) for _ in range(100)]:
+            paying.result()
+    ledger = Ledger(sandbox, merchant)
+    ledger.check()
+    assert len(ledger.payments) == 100
