@@ -9,6 +9,7 @@ import uuid
 
 import pytest
 
+from support.background import InBackground
 from support.ledger import Ledger
 from support.merchant import Merchant
 from support.postgresql_pair import PostgresqlServer, uri
@@ -140,3 +141,19 @@ def test_a_returning_primary_harms_nothing(primary, standby, start_server, buyin
     primary.start()
     buyers.wait_for_more(20)
     check_books(sandbox, merchant, buyers)
+
+
+def test_a_commit_whose_wait_for_the_standby_was_cancelled(primary, standby, start_server, sandbox):
+    """The server says that it has committed, and warns that the standby may not have it. The service waits until it has."""
+    waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    server = start_server(sandbox.url, database=uri(primary, standby), reconcile_interval="1s")
+    merchant = Merchant.with_stripe(server)
+    standby.signal_all(signal.SIGSTOP)
+    paying = InBackground(merchant.pay)
+    pid = wait_until(lambda: primary.sql(f"SELECT min(pid) {waiting}"), what="a COMMIT that waits")
+    primary.sql(f"SELECT pg_cancel_backend({pid})")
+    wait_until(lambda: primary.sql(f"SELECT count(*) {waiting} AND pid <> {pid}") != "0", what="the service to look")
+    assert not paying.over
+    standby.signal_all(signal.SIGCONT)
+    assert paying.result(30)["status"] == "completed"
+    Ledger(sandbox, merchant).check()

@@ -100,6 +100,23 @@ def test_no_connection_left(merchant, postgresql, sandbox):
     recovers(merchant, sandbox)
 
 
+def test_a_commit_is_durable_whatever_the_role_says(merchant, postgresql):
+    postgresql.sql("ALTER ROLE postgres SET synchronous_commit = off")
+    postgresql.sql("ALTER ROLE postgres SET statement_timeout = 1000")
+    try:
+        merchant.server.restart()
+        postgresql.sql("""
+            CREATE TABLE seen (setting TEXT, timeout TEXT);
+            CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO seen VALUES (current_setting('synchronous_commit'), current_setting('statement_timeout'));
+            RETURN NULL; END $$;
+            CREATE TRIGGER see AFTER INSERT ON payments FOR EACH STATEMENT EXECUTE FUNCTION see()""")
+        merchant.pay()
+        assert postgresql.sql("SELECT DISTINCT * FROM seen") == "on|0"
+    finally:
+        postgresql.sql("ALTER ROLE postgres RESET ALL")
+
+
 def test_prepared_statements_that_a_migration_of_another_node_makes_invalid(merchant, postgresql, sandbox):
     """"cached plan must not change result type"."""
     postgresql.sql("ALTER TABLE payments ADD COLUMN later BIGINT; ALTER TABLE merchants ADD COLUMN later BIGINT")

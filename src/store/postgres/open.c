@@ -32,12 +32,16 @@ static const struct setting {
     {"target_session_attrs", "read-write"},
 };
 
-// The isolation is stated, so that a server's default does not matter. A wait for a lock ends before the
-// wait for the answer does.
-// Every statement of the service has an index, and one plan whatever its values: with plans for the values, a
-// list of a merchant that the statistics do not know yet read all of his rows; without statistics, all rows.
+// What must hold is stated, so that the defaults of a server, a database or a role do not matter: the
+// isolation, that a commit is durable, and that no time limit cancels its wait for the standby. A wait for a
+// lock ends before the wait for the answer does. Every statement of the service has an index, and one plan
+// whatever its values: with plans for the values, a list of a merchant that the statistics do not know yet
+// read all of his rows; without statistics, all rows.
 static const char *const session[] = {
     "SET default_transaction_isolation = 'read committed'",
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') IN ('off', 'local')",
+    "SET statement_timeout = 0",
     "SET lock_timeout = '2s'",
     "SET idle_in_transaction_session_timeout = '10s'", // of a node that stands still, so that others go on
     "SET client_min_messages = warning",               // postgres_commit reads the warnings
