@@ -6,13 +6,15 @@ import uuid
 
 import pytest
 
-from support.database import open_database
+from support.database import SERVER, open_database
 from support.merchant import Merchant
 from support.server import Server
 from support.shape import refused
 
 MANY = 210_000
 PASSED_MAX = 10_000
+# The id of the row i, in the database's words.
+ID = "convert_to(lpad(CAST(i AS TEXT), 16, '0'), 'UTF8')" if SERVER else "CAST(printf('%016d', i) AS BLOB)"
 EUROS = [5, 104_999, 105_000, 199_990]  # of the payments, counted from the oldest
 
 
@@ -26,8 +28,8 @@ class Stock:
                 " INSERT INTO payments (id, merchant_id, livemode, amount_minor, amount_thousandths, currency, status, provider,"
                 " idempotency_key, capture_manual, captured_minor, refunded_minor, capturable, action_given,"
                 " credential_version_id, created_us, updated_us)"
-                " SELECT CAST(printf('%016d', i) AS BLOB), ?, 0, 1000, 10000, 'USD', 'completed', 'stripe', 'order-' || i,"
-                " 0, 1000, 0, 0, 0, zeroblob(16), 0, 0 FROM n", (MANY, uuid.UUID(self.merchant.id).bytes))
+                f" SELECT {ID}, ?, 0, 1000, 10000, 'USD', 'completed', 'stripe', 'order-' || i,"
+                " 0, 1000, 0, 0, 0, ?, 0, 0 FROM n", (MANY, uuid.UUID(self.merchant.id).bytes, bytes(16)))
             database.executemany("UPDATE payments SET currency = 'EUR' WHERE id = ?", [(self.id_of(i).bytes,) for i in EUROS])
         server.start()
 

@@ -1,4 +1,5 @@
 """Thousands of rows, written into the database of a stopped service as the service writes them."""
+import itertools
 import random
 import uuid
 from datetime import datetime, timezone
@@ -6,6 +7,7 @@ from decimal import Decimal
 
 from .database import open_database
 
+ENTRIES = itertools.count(10**6, 10**4)  # numbers of audit entries; the service's own may follow each of them
 DECIMALS = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3}
 
 
@@ -92,7 +94,7 @@ def event(merchant, at_us, *, livemode):
 
 def audit_entry(merchant, at_us):
     """One that the chain does not know."""
-    return {"id": uuid7(at_us).bytes, "event_type": "provider.updated", "severity": "info",
+    return {"seq": next(ENTRIES), "id": uuid7(at_us).bytes, "event_type": "provider.updated", "severity": "info",
             "merchant_id": uuid.UUID(merchant.id).bytes, "detail": "made for a test", "metadata": "{}", "created_us": at_us,
             "mac": bytes(32)}
 
