@@ -15,6 +15,7 @@ from support.database import connect, drop_database, new_database
 from support.http_listener import Answer
 from support.ledger import Ledger
 from support.merchant import Merchant
+from support.place import Terminal
 from support.waiting import wait_until
 
 LISTS = ("/v1/payments?status=failed", "/v1/payments?currency=EUR&page_size=2&count=true", "/v1/payments/cards")
@@ -192,3 +193,27 @@ def test_a_database_in_use_is_not_copied(shop, databases):
     words = ("copy", "--from", databases[1], "--to", databases[2])
     assert ("a service is running" if databases[1].startswith("postgresql:") else "serving this database") in refused(
         shop.server, *words)
+
+
+def test_a_terminal_shows_progress_in_one_line(place, tmp_path):
+    source = place.settings.get("database", f"sqlite:{place.database}")
+    place.json("createmerchant", "--name", "shop")
+    terminal = Terminal(place, "copy", "--from", source, "--to", f"sqlite:{tmp_path}/copy.db")
+    try:
+        terminal.expect("\r\x1b[Kcopied ")
+        terminal.expect("\r\x1b[Kcompared ")
+        assert "Start it with the new one" in terminal.end()
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize("words", [["copy"], ["copy", "--from", "sqlite:a.db"], ["copy", "--to", "sqlite:a.db"],
+                                   ["copy", "--cancel"], ["copy", "--cancel", "--from", "sqlite:a.db", "--to", "sqlite:b.db"]])
+def test_a_copy_says_what_it_needs(nothing, words):
+    assert nothing.refused(*words, status=2).startswith("usage: paymentsd copy --from DATABASE --to DATABASE")
+
+
+def test_a_copy_of_nothing_makes_nothing(nothing, tmp_path):
+    message = nothing.refused("copy", "--from", f"sqlite:{tmp_path}/missing.db", "--to", f"sqlite:{tmp_path}/new.db")
+    assert "missing.db" in message
+    assert not list(tmp_path.iterdir())
