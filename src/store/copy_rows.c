@@ -95,8 +95,8 @@ static enum errc insert_row(struct copy_rows *copy, struct statements *statement
         statements->insert = copy_insert_sql(copy->table, rows, copy->arena);
     }
     rc = db_run_values(copy->to, NULL, err, statements->insert, row.values, row.columns);
-    if (rc != OK) {
-        return copy_explain(copy->table, last_of(position), rc, err);
+    if (rc != OK) { // perhaps of an earlier row of the batch
+        return copy_explain(copy->table, &position->before, rc, err);
     }
     copy_key_keep(&position->read, copy->table, row.key);
     return OK;

@@ -336,6 +336,15 @@ static void a_damaged_value_is_named_by_its_table_and_row(void **state)
     assert_int_equal(role_of(f->scratch.database), COPY_UNFINISHED);
 }
 
+static void a_row_that_the_target_refuses_is_named_by_its_table(void **state)
+{
+    struct fixture *f = *state;
+    script(f->from, "PRAGMA ignore_check_constraints = 1;"
+                    "UPDATE payments SET amount_minor = 0 WHERE amount_minor = 2000");
+    assert_refuses(f, f->from, f->scratch.database, "table payments, after the row");
+    assert_int_equal(role_of(f->scratch.database), COPY_UNFINISHED);
+}
+
 static void a_row_that_differs_is_found(void **state)
 {
     struct fixture *f = *state;
@@ -376,6 +385,7 @@ int main(void)
         TEST(a_database_that_a_service_uses_is_refused),
         TEST(a_database_that_a_node_serves_is_refused),
         TEST(a_damaged_value_is_named_by_its_table_and_row),
+        TEST(a_row_that_the_target_refuses_is_named_by_its_table),
         TEST(a_row_that_differs_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
