@@ -12,11 +12,13 @@ void openapi_answer(struct request *request);
 // payment_create.c
 void payment_create_read(struct request *request);
 enum errc payment_create_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+void payment_create_ahead(struct request *request, struct tx *tx);
 
 // payments.c
 void payment_list_read(struct request *request);
 enum errc payment_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 enum errc payment_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+void payment_get_ahead(struct request *request, struct tx *tx);
 void payment_events_read(struct request *request);
 enum errc payment_events_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 

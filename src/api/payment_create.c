@@ -305,3 +305,20 @@ enum errc payment_create_work(struct request *request, struct tx *tx, struct err
     }
     return rc == OK ? prepare(request, tx, &credential, input->has_saved_card ? &saved : NULL, err) : rc;
 }
+
+void payment_create_ahead(struct request *request, struct tx *tx)
+{
+    const struct payment_input *input = request->input;
+    struct credential credential = {0};
+    bool configured = false;
+    bool repeated = false;
+    struct err ignored;
+    db_asked(credential_choose(request, tx, provider_find(input->payment.provider), &credential, &configured,
+                               &ignored));
+    db_asked(idempotency_answer_repeat(request, tx, &payment_kind, configured ? &credential.livemode : NULL,
+                                       &repeated, &ignored));
+    if (configured) {
+        db_asked(catch_up_check(tx, &request->principal.merchant_id,
+                                credential.livemode ? CATCH_UP_LIVE : CATCH_UP_TEST, &ignored));
+    }
+}

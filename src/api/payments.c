@@ -59,6 +59,13 @@ enum errc payment_get_work(struct request *request, struct tx *tx, struct err *e
     return rc;
 }
 
+void payment_get_ahead(struct request *request, struct tx *tx)
+{
+    struct payment payment = {0};
+    struct err ignored;
+    db_asked(payment_of_request(request, tx, &payment, &ignored));
+}
+
 void payment_list_read(struct request *request)
 {
     listing_read(request, &payment_listing);

@@ -140,6 +140,16 @@ static enum errc run_job(struct store_job *job, struct tx *tx, struct err *err)
     return request->step.work(request, tx, err);
 }
 
+static void ask_ahead(struct store_job *job, struct tx *tx)
+{
+    struct request *request = CONTAINER_OF(job, struct request_job, job)->request;
+    struct err ignored;
+    const bool refused = request->refusal != NULL || request->field_errors.count > 0;
+    if (!refused && auth_check(request, tx, &ignored) == OK) {
+        request->step.ahead(request, tx);
+    }
+}
+
 static struct store_job *job_of(struct request *request, enum store_queue queue,
                                 void (*done)(struct store_job *job))
 {
@@ -151,6 +161,7 @@ static struct store_job *job_of(struct request *request, enum store_queue queue,
                                            .owner = request->job_owner,
                                            .run = run_job,
                                            .done = done,
+                                           .ahead = request->step.ahead != NULL ? ask_ahead : NULL,
                                            .arena = request->arena,
                                            .cause = "api",
                                            .cause_ref = request->id,
@@ -365,7 +376,7 @@ static void on_request(struct http_exchange *exchange, void *context)
     if (route->access == ROUTE_KEY && route->queue == STORE_WRITE) {
         reserve_operation(request);
     }
-    request->step = (struct request_step){.work = route->work, .queue = route->queue};
+    request->step = (struct request_step){.work = route->work, .queue = route->queue, .ahead = route->ahead};
     run_step(request);
 }
 

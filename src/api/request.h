@@ -47,6 +47,8 @@ struct request_step {
     bool serial; // waits until no other such job runs
     // Loop thread, before the job: calls go_on, now or later. NULL: the job is queued at once.
     void (*before)(struct request *request, void (*go_on)(struct request *request));
+    // As store_job.ahead, for what `work` asks; the request has its principal. NULL: work may ask anything.
+    void (*ahead)(struct request *request, struct tx *tx);
 };
 
 struct request {

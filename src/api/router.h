@@ -25,7 +25,9 @@ struct route {
     enum errc (*check_head)(struct request *request, struct err *err);
     const char *provider; // ROUTE_PROVIDER: whose events these are
     bool body_optional;   // may be empty, and request->body NULL
-    bool any_merchant;    // an admin need not name a merchant
+    // See struct request_step.
+    void (*ahead)(struct request *request, struct tx *tx);
+    bool any_merchant; // an admin need not name a merchant
 };
 
 // The route of a method and path. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with *allow in the arena. *param: the

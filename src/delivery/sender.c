@@ -88,6 +88,12 @@ static enum errc record_run(struct store_job *job, struct tx *tx, struct err *er
     return rc == OK ? claim_next(attempt, tx, err) : rc;
 }
 
+static void ask_record(struct store_job *job, struct tx *tx)
+{
+    struct attempt *attempt = CONTAINER_OF(job, struct attempt, record);
+    outbox_ask_record(tx->db, &attempt->event);
+}
+
 static void record_done(struct store_job *job)
 {
     struct attempt *attempt = CONTAINER_OF(job, struct attempt, record);
@@ -117,7 +123,11 @@ static void record_done(struct store_job *job)
 static void record(struct attempt *attempt)
 {
     attempt->result.endpoint_failed = attempt->endpoint_failed;
-    attempt->record = (struct store_job){.queue = STORE_WRITE, .run = record_run, .done = record_done};
+    attempt->record = (struct store_job){.queue = STORE_WRITE,
+                                         .run = record_run,
+                                         .done = record_done,
+                                         .ahead = ask_record,
+                                         .subject = attempt->event.transaction_id};
     store_submit_always(attempt->sender->options->store, &attempt->record);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/require.h"
 #include "store/driver.h"
+#include "store/kept_rows.h"
 #include "store/node.h"
 
 // Jobs that only read share a transaction for this long. What waits after a slow one goes to another reader.
@@ -26,10 +27,9 @@ static struct event_lease *joined(struct event_lease *first, struct event_lease 
     return first;
 }
 
-enum errc batch_run(const struct batch_source *source, struct db *db, struct store_job *job)
+static struct tx new_tx(const struct batch_source *source, struct db *db, const struct store_job *job)
 {
-    struct event_lease *undone = joined(job->tx.leases, job->tx.undone);
-    job->tx = (struct tx){
+    return (struct tx){
         .db = db,
         .arena = job->arena,
         .random = source->random,
@@ -39,9 +39,66 @@ enum errc batch_run(const struct batch_source *source, struct db *db, struct sto
         .cause = job->cause,
         .cause_ref = job->cause_ref,
         .events = source->events,
-        .undone = undone,
     };
+}
+
+// Whether a job before it in the list is about the same: what that one changes, this one must read
+// afterwards.
+static bool is_repeated(const struct list *jobs, const struct store_job *job)
+{
+    struct list *link = jobs->next;
+    while (link != &job->task.link &&
+           (job_of(link)->ahead == NULL || !uuid_equal(&job_of(link)->subject, &job->subject))) {
+        link = link->next;
+    }
+    return !uuid_is_nil(&job->subject) && link != &job->task.link;
+}
+
+static void ask(const struct batch_source *source, struct db *db, struct store_job *job)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct tx tx = new_tx(source, db, job);
+    tx.arena = &arena;
+    db->asker = job;
+    job->ahead(job, &tx);
+    (void)db_take_damage(db); // run meets it again
+}
+
+// What the jobs are going to ask is sent at once, so that they wait once, and not once for each query.
+static void all_ask(const struct batch_source *source, struct db *db, struct list *jobs)
+{
+    if (db->driver->forget_asked == NULL) {
+        return;
+    }
+    kept_rows_check(db); // most jobs begin with kept rows
+    db->asking = true;
+    LIST_EACH_SAFE(jobs, link, after)
+    {
+        struct store_job *job = job_of(link);
+        if (job->ahead != NULL && !is_repeated(jobs, job)) {
+            ask(source, db, job);
+        }
+    }
+    db->asking = false;
+}
+
+enum errc batch_run(const struct batch_source *source, struct db *db, struct store_job *job)
+{
+    struct event_lease *undone = joined(job->tx.leases, job->tx.undone);
+    job->tx = new_tx(source, db, job);
+    job->tx.undone = undone;
+    db->asker = job;
     return db_result(db, job->run(job, &job->tx, &job->err), &job->err);
+}
+
+static void ask_alone(const struct batch_source *source, struct db *db, struct store_job *job)
+{
+    if (db->driver->forget_asked != NULL && job->ahead != NULL) {
+        kept_rows_check(db);
+        db->asking = true;
+        ask(source, db, job);
+        db->asking = false;
+    }
 }
 
 void batch_alone(const struct batch_source *source, struct db *db, struct store_job *job)
@@ -50,6 +107,7 @@ void batch_alone(const struct batch_source *source, struct db *db, struct store_
     if (job->result != OK) {
         return;
     }
+    ask_alone(source, db, job);
     job->result = batch_run(source, db, job);
     if (job->result == OK) {
         job->result = db->driver->commit(db, &job->err);
@@ -66,6 +124,9 @@ static void run_one(const struct batch_source *source, struct db *db, struct sto
     if (job->result != OK &&
         (db->aborted || errc_is_store(job->result) || db->driver->changed_total(db) != changed)) {
         db->spoiled = true;
+    }
+    if (job->ahead == NULL && db->driver->forget_asked != NULL && db->driver->changed_total(db) != changed) {
+        db->driver->forget_asked(db); // it may have changed anything
     }
 }
 
@@ -102,6 +163,9 @@ static enum errc run_together(const struct batch_source *source, struct db *db, 
     enum errc rc = db->driver->begin(db, true, err);
     if (rc != OK) {
         return rc;
+    }
+    if (!savepoints) {
+        all_ask(source, db, jobs);
     }
     LIST_EACH_SAFE(jobs, link, after)
     {
@@ -217,9 +281,12 @@ static void read_one(const struct batch_source *source, struct db *db, struct st
 size_t batch_read(const struct batch_source *source, struct db *db, struct list *jobs, struct list *finished)
 {
     const int64_t until_us = loop_mono_us(source->loop) + READ_US_MAX;
-    bool begun = false;
     size_t count = 0;
     REQUIRE(!list_empty(jobs));
+    bool begun = db->driver->begin(db, false, NULL) == OK; // or the first job tries again
+    if (begun) {
+        all_ask(source, db, jobs);
+    }
     do {
         struct store_job *job = job_of(list_take_first(jobs));
         list_append(finished, &job->task.link);

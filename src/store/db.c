@@ -263,12 +263,12 @@ struct uuid db_uuid(struct db_rows *rows, int column)
 enum errc db_id_after(struct db_rows *rows, int column, const struct uuid *made, struct uuid *id,
                       struct err *err)
 {
-    bool has = !db_is_null(rows, column);
-    const struct uuid last = has ? db_uuid(rows, column) : *made;
-    if (has && !uuid_has_next(&last)) {
+    const struct uuid last = db_is_null(rows, column) ? (struct uuid){{0}} : db_uuid(rows, column);
+    const bool follows = memcmp(&last, made, sizeof(last)) >= 0;
+    if (follows && !uuid_has_next(&last)) {
         return db_damaged(rows, "id", err); // not an id of ours: none can follow it
     }
-    *id = has ? uuid_after(&last) : *made;
+    *id = follows ? uuid_after(&last) : *made;
     return OK;
 }
 

@@ -51,6 +51,12 @@ enum errc db_first_values(struct db *db, struct db_rows *rows, bool *has, struct
 enum errc db_one_values(struct db *db, struct db_rows *rows, const char *missing, struct err *err,
                         const char *sql, const struct db_value *values, size_t count) MUST_CHECK;
 
+// For a query that is only asked ahead (store_job.ahead): what it found does not matter.
+static inline void db_asked(enum errc rc)
+{
+    (void)rc;
+}
+
 // Runs a statement to its end and ignores its rows; *changed (may be NULL) is how many rows it changed.
 // ERR_EXISTS: a unique constraint; ERR_STORE_BUSY: another process holds the database; ERR_STORE: anything
 // else.
@@ -110,6 +116,7 @@ enum errc db_result(struct db *db, enum errc rc, struct err *err) MUST_CHECK;
 bool db_take_damage(struct db *db);
 
 // An id for rows that are read in the order of their ids, although the clock may have been set back since the
-// last one. The column holds the highest id from `made` on: *id is the one after it, or `made` if it is NULL.
+// last one. The column holds the highest id so far, or NULL: *id is the one after it, or `made` if that is
+// higher.
 enum errc db_id_after(struct db_rows *rows, int column, const struct uuid *made, struct uuid *id,
                       struct err *err) MUST_CHECK;

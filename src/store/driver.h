@@ -66,6 +66,8 @@ struct db_driver {
                       struct err *err);
     // Waits for all that was run. NULL: nothing runs later.
     enum errc (*settle)(struct db *db, struct err *err);
+    // Whoever asked ahead (db.asking) no longer finds the answers. NULL: nobody asks ahead.
+    void (*forget_asked)(struct db *db);
     // Prepares the text on its first use and keeps the statement.
     enum errc (*query)(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,
                        size_t count, struct err *err);
@@ -107,6 +109,10 @@ struct db {
     // clears it when a transaction begins, when a savepoint is rolled back, and when this connection changes
     // the table `generation`.
     bool generation_known;
+    // Asking ahead: queries are sent and find no row. When the same `asker` makes the same query again, with
+    // `asking` cleared, it finds the answer of then, once.
+    bool asking;
+    const void *asker;
     bool aborted;                // the transaction's statements fail until it, or a savepoint, is undone
     bool spoiled;                // a job of the last batch failed after it had written (batch.c)
     atomic_int connected_total;  // how often it connected to a server; any thread may read it

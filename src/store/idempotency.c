@@ -47,14 +47,15 @@ enum errc idempotency_insert_free(struct db *db, const struct idempotency_key *r
     return db_run(db, NULL, err, INSERT " ON CONFLICT DO NOTHING", COLUMN_VALUES(COLUMNS));
 }
 
+static const char get_reply[] = "SELECT status, body FROM replies WHERE subject_id = $1";
+
 enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *arena,
                     struct stored_reply *reply, struct err *err)
 {
     *reply = (struct stored_reply){0};
     DB_ROWS(rows);
     bool has = false;
-    enum errc rc = db_first(db, &rows, &has, err, "SELECT status, body FROM replies WHERE subject_id = $1",
-                            DB_ID(subject_id));
+    enum errc rc = db_first(db, &rows, &has, err, get_reply, DB_ID(subject_id));
     if (!has) {
         return rc;
     }
@@ -66,12 +67,18 @@ enum errc reply_get(struct db *db, const struct uuid *subject_id, struct arena *
 enum errc reply_insert(struct db *db, const struct uuid *subject_id, const struct stored_reply *reply,
                        int64_t now_us, bool *fresh, struct err *err)
 {
-    int64_t changed = 0;
-    enum errc rc = db_run(db, &changed, err,
-                          "INSERT INTO replies (subject_id, status, body, created_us) VALUES ($1, $2, $3, $4)"
-                          " ON CONFLICT (subject_id) DO NOTHING",
-                          DB_ID(subject_id), DB_I64(reply->status), DB_BYTES(reply->sealed, reply->bytes),
-                          DB_I64(now_us));
-    *fresh = changed == 1;
-    return rc;
+    bool has = false;
+    {
+        DB_ROWS(rows);
+        const enum errc rc = db_first(db, &rows, &has, err, get_reply, DB_ID(subject_id));
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    *fresh = !has;
+    return has ? OK
+               : db_run(db, NULL, err,
+                        "INSERT INTO replies (subject_id, status, body, created_us) VALUES ($1, $2, $3, $4)",
+                        DB_ID(subject_id), DB_I64(reply->status), DB_BYTES(reply->sealed, reply->bytes),
+                        DB_I64(now_us));
 }

@@ -20,6 +20,13 @@ struct store_job {
     // written: what the first call wrote is then undone, and the second must set all outputs anew. It must
     // write nothing but the database and the job's own outputs. Anything but OK undoes what it wrote.
     enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err);
+    // May be NULL. Database thread, in the transaction, before any job of the batch runs: makes the queries
+    // that `run` is going to make, in their order, and ignores what they find; it changes nothing else. All
+    // of them are sent at once (db.asking), if the database is a server. `run` must make each of them before
+    // it writes what it reads. Apart from rows that other nodes may change at any time, and rows that a
+    // unique key guards, only jobs about the same subject may change what they read.
+    void (*ahead)(struct store_job *job, struct tx *tx);
+    struct uuid subject; // the payment; nil: none
     // Loop thread, after the commit. `result` is what run returned, or ERR_STORE or ERR_STORE_BUSY if the
     // transaction failed.
     void (*done)(struct store_job *job);

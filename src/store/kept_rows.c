@@ -69,6 +69,13 @@ static enum errc check_generation(struct db *db, struct err *err)
     return OK;
 }
 
+void kept_rows_check(struct db *db)
+{
+    if (db->kept != NULL) {
+        db_asked(check_generation(db, NULL));
+    }
+}
+
 // The query and its values as bytes. Zero: they are too long, or one is NULL.
 static size_t key_of(const char *sql, const struct db_value *values, size_t count, uint8_t key[KEY_BYTES_MAX])
 {

@@ -141,19 +141,11 @@ static enum errc has_blocked(struct db *db, const struct uuid *transaction_id, b
                     DB_ID(transaction_id));
 }
 
-// An event of this transaction has finished: makes the next one due if it was blocked. Mostly none is, and a
-// look costs less than an update of no row.
+// An event of this transaction has finished: makes the next one due if it was blocked. Mostly none is, and
+// has_blocked costs less.
 static enum errc unblock_next(struct db *db, const struct uuid *transaction_id, int64_t now_us,
-                              bool *unblocked, struct err *err)
+                              struct err *err)
 {
-    *unblocked = false;
-    if (uuid_is_nil(transaction_id)) {
-        return OK;
-    }
-    enum errc rc = has_blocked(db, transaction_id, unblocked, err);
-    if (rc != OK || !*unblocked) {
-        return rc;
-    }
     return db_run(
         db, NULL, err,
         "UPDATE outbox SET next_attempt_us = $2 WHERE id = (SELECT id FROM outbox WHERE transaction_id = $1"
@@ -213,38 +205,59 @@ static enum errc note_endpoint(struct db *db, const struct uuid *merchant_id,
                           DB_ID(merchant_id));
 }
 
+static enum errc lock_leased(struct db *db, const struct outbox_event *claimed, bool *held, struct err *err)
+{
+    DB_ROWS(rows);
+    return db_first(db, &rows, held, err, "SELECT 1 FROM outbox WHERE id = $1 AND " LEASE("$2", "$3") LOCKED,
+                    DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_ID_OR_NULL(&claimed->node_id));
+}
+
+void outbox_ask_record(struct db *db, const struct outbox_event *claimed)
+{
+    bool ignored;
+    struct err err;
+    db_asked(lock_leased(db, claimed, &ignored, &err));
+    db_asked(has_blocked(db, &claimed->transaction_id, &ignored, &err));
+}
+
+static enum errc write_attempt(struct db *db, const struct outbox_event *claimed,
+                               const struct outbox_attempt *attempt, struct err *err)
+{
+    struct state state = state_after(attempt);
+    bool delivered = attempt->outcome == OUTBOX_DELIVERED;
+    return db_run(db, NULL, err,
+                  "UPDATE outbox SET status = $2, next_attempt_us = $3, node_id = NULL,"
+                  " attempts = attempts + 1, last_status_code = $4, last_error = $5,"
+                  " delivered_us = coalesce($6, delivered_us) WHERE id = $1",
+                  DB_ID(&claimed->id), DB_STR(state.status), state.next_attempt,
+                  attempt->status_code ? DB_I64(attempt->status_code) : DB_NIL, DB_STR(attempt->error),
+                  delivered ? DB_I64(attempt->at_us) : DB_NIL);
+}
+
+// Asks for a blocked event only once it has the lock: until then one may be added.
 enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
                         const struct outbox_attempt *attempt, struct outbox_recorded *recorded,
                         struct err *err)
 {
-    struct state state = state_after(attempt);
-    bool delivered = attempt->outcome == OUTBOX_DELIVERED;
-    int64_t changed = 0;
+    bool blocks = false;
+    bool finishes = attempt->outcome == OUTBOX_DELIVERED || attempt->outcome == OUTBOX_DEAD;
     *recorded = (struct outbox_recorded){0};
-    enum errc rc = db_run(db, &changed, err,
-                          "UPDATE outbox SET status = $3, next_attempt_us = $4, node_id = NULL,"
-                          " attempts = attempts + 1, last_status_code = $5, last_error = $6,"
-                          " delivered_us = coalesce($7, delivered_us)"
-                          " WHERE id = $1 AND " LEASE("$2", "$8"),
-                          DB_ID(&claimed->id), DB_I64(claimed->next_attempt_us), DB_STR(state.status),
-                          state.next_attempt, attempt->status_code ? DB_I64(attempt->status_code) : DB_NIL,
-                          DB_STR(attempt->error), delivered ? DB_I64(attempt->at_us) : DB_NIL,
-                          DB_ID_OR_NULL(&claimed->node_id));
-    if (rc != OK) {
-        return rc;
+    enum errc rc = lock_leased(db, claimed, &recorded->done, err);
+    if (rc == OK && recorded->done && finishes && !uuid_is_nil(&claimed->transaction_id)) {
+        rc = has_blocked(db, &claimed->transaction_id, &blocks, err);
     }
-    recorded->done = changed > 0;
-    if (!recorded->done) {
-        return OK;
+    if (rc == OK && recorded->done) {
+        rc = write_attempt(db, claimed, attempt, err);
+    }
+    if (rc != OK || !recorded->done) {
+        return rc;
     }
     rc = note_endpoint(db, &claimed->merchant_id, attempt, err);
-    if (rc != OK || attempt->outcome == OUTBOX_RETRY) {
-        return rc;
-    }
-    if (attempt->outcome == OUTBOX_GONE) {
+    if (rc == OK && attempt->outcome == OUTBOX_GONE) {
         return stop_endpoint(db, &claimed->merchant_id, attempt, err);
     }
-    return unblock_next(db, &claimed->transaction_id, attempt->at_us, &recorded->next_is_due, err);
+    recorded->next_is_due = blocks;
+    return rc == OK && blocks ? unblock_next(db, &claimed->transaction_id, attempt->at_us, err) : rc;
 }
 
 // The conditions of the inner SELECT are repeated by the UPDATE, here and below: another node may have
@@ -289,8 +302,7 @@ enum errc outbox_expire_parked(struct db *db, const struct uuid *merchant_id, in
         }
         transaction_id = db_uuid(&rows, 0);
     }
-    bool unblocked = false;
-    return unblock_next(db, &transaction_id, now_us, &unblocked, err);
+    return unblock_next(db, &transaction_id, now_us, err);
 }
 
 // --- the merchant's view

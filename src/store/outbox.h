@@ -109,6 +109,9 @@ enum errc outbox_record(struct db *db, const struct outbox_event *claimed,
                         const struct outbox_attempt *attempt, struct outbox_recorded *recorded,
                         struct err *err) MUST_CHECK;
 
+// As store_job.ahead, for outbox_record.
+void outbox_ask_record(struct db *db, const struct outbox_event *claimed);
+
 // Parks a merchant's events, except those being sent: at most OUTBOX_BATCH_MAX, *moved says how many.
 enum errc outbox_park_merchant(struct db *db, const struct uuid *merchant_id, int64_t now_us, int64_t *moved,
                                struct err *err) MUST_CHECK;

@@ -29,7 +29,7 @@ static enum errc read_next(struct db_rows *rows, struct tx *tx, const struct uui
     }
     bool blocked = db_bool(rows, others + 1);
     bool has_endpoint = db_bool(rows, others + 2);
-    bool others_due = db_bool(rows, others + 3);
+    bool others_due = !db_is_null(rows, others + 3) && db_i64(rows, others + 3) <= tx->now_us;
     next->endpoint_fails = db_bool(rows, others + 4);
     next->next_attempt_us = blocked ? OUTBOX_BLOCKED : !has_endpoint ? OUTBOX_PARKED : tx->now_us;
     if (!blocked && has_endpoint && !others_due) {
@@ -49,13 +49,13 @@ enum errc outbox_next(struct tx *tx, const struct uuid *merchant_id, const struc
     enum errc rc = db_first(
         tx->db, &rows, &has, err,
         "SELECT " COLUMN_NAMES(
-            ENDPOINT) ", (SELECT o.id FROM outbox o WHERE o.transaction_id = $1"
-                      " AND o.id >= $2 ORDER BY o.id DESC LIMIT 1), EXISTS (SELECT 1 FROM outbox o WHERE"
-                      " o.transaction_id = $1 AND " HIDDEN_TIME " > 0" LOCKED "), " HAS_ENDPOINT
-                      ", EXISTS (SELECT 1"
-                      " FROM outbox o WHERE o.merchant_id = $3 AND o.next_attempt_us <= $4 AND o." HAS_TIME
-                      "), " ENDPOINT_FAILS("$3") " FROM merchants WHERE id = $3",
-        DB_ID_OR_NULL(transaction_id), DB_ID(&made), DB_ID(merchant_id), DB_I64(tx->now_us));
+            ENDPOINT) ", (SELECT o.id FROM outbox o WHERE o.transaction_id = $1 ORDER BY o.id DESC LIMIT 1),"
+                      " EXISTS (SELECT 1 FROM outbox o WHERE o.transaction_id = $1 AND " HIDDEN_TIME
+                      " > 0" LOCKED "), " HAS_ENDPOINT
+                      ", (SELECT o.next_attempt_us FROM outbox o WHERE o.merchant_id = $2"
+                      " AND o." HAS_TIME " ORDER BY o.next_attempt_us LIMIT 1), " ENDPOINT_FAILS(
+                          "$2") " FROM merchants WHERE id = $2",
+        DB_ID_OR_NULL(transaction_id), DB_ID(merchant_id));
     return has ? read_next(&rows, tx, &made, next, err) : rc;
 }
 

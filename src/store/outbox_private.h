@@ -7,8 +7,8 @@
 #define PARKED "9223372036854775806"
 _Static_assert(OUTBOX_BLOCKED == 9223372036854775807 && OUTBOX_PARKED == 9223372036854775806,
                "the SQL uses the same numbers");
-// For the events of one transaction, which are few: no reason to look for them in an index of all open events,
-// as PostgreSQL would while it takes the table for empty.
+// For the events of one transaction, which are few: no reason to look for them in an index of all open
+// events, as PostgreSQL would while it takes the table for empty.
 #define HIDDEN_TIME "coalesce(next_attempt_us, 0)"
 #define HAS_TIME "next_attempt_us < " PARKED
 #define ENDPOINT_FAILS(merchant_id)                                                                          \

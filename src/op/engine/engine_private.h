@@ -77,6 +77,8 @@ static inline struct op *op_of(struct store_job *job)
 // and its lease was given up: then another attempt finds the outcome, and nothing may be written.
 enum errc op_get_held(struct op *op, struct tx *tx, struct operation *row, bool *held,
                       struct err *err) MUST_CHECK;
+// As store_job.ahead, for op_get_held.
+void op_ask_held(struct op *op, struct tx *tx);
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);
 // Whether an attempt of the operation is under way in this process.
 bool op_is_under_way(struct engine *engine, const struct op_key *key);

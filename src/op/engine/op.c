@@ -190,6 +190,13 @@ static enum errc run_settle(struct store_job *job, struct tx *tx, struct err *er
     return operation_update(tx->db, &op->row, err);
 }
 
+static void ask_settle(struct store_job *job, struct tx *tx)
+{
+    struct op *op = op_of(job);
+    op_ask_held(op, tx);
+    op->kind->settle_ahead(op, tx);
+}
+
 static void log_attempt(const struct op *op)
 {
     const struct provider_answer *answer = op->call.answer;
@@ -251,6 +258,7 @@ void op_move(struct op *op, enum op_phase to)
 void op_record(struct op *op, enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err),
                void (*done)(struct store_job *job), const char *cause_ref)
 {
+    const bool asks = run == run_settle && op->kind->settle_ahead != NULL && op->proof == PROOF_NONE;
     if (op->record == NULL) {
         op->record = ARENA_NEW(&op->page_arena, struct op_record);
         op->record->op = op;
@@ -258,6 +266,8 @@ void op_record(struct op *op, enum errc (*run)(struct store_job *job, struct tx 
     op->record->job = (struct store_job){.queue = STORE_WRITE,
                                          .run = run,
                                          .done = done,
+                                         .ahead = asks ? ask_settle : NULL,
+                                         .subject = op->row.subject_id,
                                          .arena = &op->settle_arena,
                                          .cause = op->cause,
                                          .cause_ref = cause_ref};

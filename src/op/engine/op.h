@@ -50,6 +50,8 @@ struct op_kind {
     // Database thread, in the transaction that records the outcome. The operation closes afterwards, unless
     // settle calls op_retry, op_poll or op_at. An error rolls everything back, and settle is tried again.
     enum errc (*settle)(struct op *op, struct tx *tx, struct err *err);
+    // As store_job.ahead, for what settle asks. NULL: settle may ask anything.
+    void (*settle_ahead)(struct op *op, struct tx *tx);
     // Database thread: the answer for a caller whose patience is over. NULL: nobody waits for this kind.
     enum errc (*timeout_answer)(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
                                 struct err *err);

@@ -27,6 +27,14 @@ static enum errc lock_subject(const struct op *op, struct tx *tx, struct err *er
     require_failed("an operation has a subject", __FILE__, __LINE__);
 }
 
+void op_ask_held(struct op *op, struct tx *tx)
+{
+    struct operation row = {0};
+    struct err ignored;
+    db_asked(lock_subject(op, tx, &ignored));
+    db_asked(operation_get(tx->db, &op->row.subject_id, op->kind->name, tx->arena, &row, &ignored));
+}
+
 enum errc op_get_held(struct op *op, struct tx *tx, struct operation *row, bool *held, struct err *err)
 {
     *held = false;

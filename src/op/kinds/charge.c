@@ -10,6 +10,8 @@
 #include "op/kinds/step.h"
 #include "op/state/reply.h"
 #include "store/credentials.h"
+#include "store/idempotency.h"
+#include "store/outbox.h"
 #include "store/payments.h"
 
 // If the two clocks differ by more than this, a list by time proves nothing.
@@ -218,6 +220,23 @@ static enum errc charge_settle(struct op *op, struct tx *tx, struct err *err)
     return rc;
 }
 
+static void charge_settle_ahead(struct op *op, struct tx *tx)
+{
+    const struct provider_answer *answer = op->call.answer;
+    const struct operation *row = &op->row;
+    struct payment payment = {0};
+    struct outbox_next next = {0};
+    struct stored_reply reply = {0};
+    struct err ignored;
+    db_asked(payment_get(tx->db, &row->subject_id, NULL, tx->arena, &payment, &ignored));
+    if (answer->has_payment) {
+        db_asked(payment_by_ref(tx->db, &row->merchant_id, row->livemode, answer->payment.id, tx->arena,
+                                &payment, &ignored));
+    }
+    db_asked(outbox_next(tx, &row->merchant_id, &row->subject_id, &next, &ignored));
+    db_asked(reply_get(tx->db, &row->subject_id, tx->arena, &reply, &ignored));
+}
+
 // OK: the provider refused the key of the last attempt, and the merchant has no other key. ERR_CONFLICT: the
 // outcome can still become known.
 static enum errc check_refused(struct tx *tx, const struct payment *payment, struct err *err)
@@ -282,5 +301,6 @@ const struct op_kind op_charge = {
     .keeps_version = true,
     .plan = charge_plan,
     .settle = charge_settle,
+    .settle_ahead = charge_settle_ahead,
     .timeout_answer = charge_timeout_answer,
 };

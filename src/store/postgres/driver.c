@@ -11,6 +11,7 @@ enum errc postgres_begin(struct db *db, bool write, struct err *err)
     REQUIRE(!postgres->in_transaction && (postgres->writable || !write));
     enum errc rc = postgres_connected(postgres, err);
     postgres->failure.code = OK;
+    postgres_ahead_end(postgres);
     if (rc == OK) {
         rc = postgres_control(postgres, POSTGRES_RUN,
                               write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
@@ -98,6 +99,7 @@ const struct db_driver postgres_driver = {
     .table_exists = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
                     " AND tablename = $1",
     .schema_changes = postgres_schema_changes,
+    .forget_asked = postgres_forget_asked,
     .begin = postgres_begin,
     .commit = postgres_commit,
     .rollback = postgres_rollback,

@@ -100,6 +100,7 @@ void postgres_disconnect(struct postgres *postgres)
     postgres->conn = NULL;
     postgres->lost = true;
     postgres->pending_count = 0;
+    postgres_ahead_end(postgres);
     postgres->failure.code = OK;
 }
 

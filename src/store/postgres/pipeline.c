@@ -49,7 +49,13 @@ void postgres_pipeline_sent(struct postgres *postgres, enum postgres_command com
 {
     REQUIRE(postgres->pending_count < POSTGRES_PENDING_MAX);
     const size_t at = (postgres->pending_first + postgres->pending_count++) % POSTGRES_PENDING_MAX;
-    postgres->pending[at] = (struct postgres_pending){command, statement};
+    postgres->pending[at] = (struct postgres_pending){.command = command, .statement = statement};
+}
+
+struct postgres_pending *postgres_pipeline_last(struct postgres *postgres)
+{
+    REQUIRE(postgres->pending_count > 0);
+    return &postgres->pending[(postgres->pending_first + postgres->pending_count - 1) % POSTGRES_PENDING_MAX];
 }
 
 static struct postgres_pending take_first(struct postgres *postgres)
@@ -114,6 +120,10 @@ static void read_one(struct postgres *postgres, PGresult **rows)
     if (pending.command == POSTGRES_QUERY && done) {
         PQclear(*rows);
         *rows = result;
+        result = NULL;
+    }
+    if (pending.command == POSTGRES_AHEAD && done) {
+        postgres_ahead_answered(pending.ahead, result);
         result = NULL;
     }
     PQclear(result);

@@ -1,7 +1,8 @@
 // What the files of the PostgreSQL driver share: open.c opens connections to servers.c's servers, driver.c
-// runs transactions, commit.c commits them, statement.c runs the statements in them, pipeline.c sends and
-// reads them, rows.c holds their results, schema.c translates the schema, error.c says what went wrong. No
-// file outside this folder includes this header or libpq-fe.h.
+// runs transactions, commit.c commits them, statement.c runs the statements in them, ahead.c keeps the
+// answers to queries that were sent ahead, pipeline.c sends and reads them, rows.c holds their results,
+// schema.c translates the schema, error.c says what went wrong. No file outside this folder includes this
+// header or libpq-fe.h.
 #pragma once
 
 #include <libpq-fe.h>
@@ -26,11 +27,21 @@ struct postgres_statement; // in statement.c
 // A service's connection is lost when the server says nothing for so long while an answer is due.
 #define POSTGRES_SILENCE_MAX_MS 5000
 
-enum postgres_command { POSTGRES_PREPARE, POSTGRES_RUN, POSTGRES_QUERY, POSTGRES_COMMIT, POSTGRES_SYNC };
+enum postgres_command {
+    POSTGRES_PREPARE,
+    POSTGRES_RUN,
+    POSTGRES_QUERY,
+    POSTGRES_AHEAD,
+    POSTGRES_COMMIT,
+    POSTGRES_SYNC
+};
+
+struct postgres_ahead; // in ahead.c
 
 struct postgres_pending {
     enum postgres_command command;
     struct postgres_statement *statement; // of a PREPARE
+    struct postgres_ahead *ahead;         // of a query that was asked ahead
 };
 
 struct postgres {
@@ -49,6 +60,8 @@ struct postgres {
     struct postgres_pending pending[POSTGRES_PENDING_MAX]; // a ring
     size_t pending_first;
     size_t pending_count;
+    struct postgres_ahead *ahead; // of this transaction; the last one asked is the first
+    struct arena ahead_arena;
     struct err failure; // of the first command that failed since the last sync; OK: none
     bool refused;       // the server gave that failure as its answer, so that it did not commit
     int64_t changed;
@@ -120,6 +133,24 @@ void postgres_statement_prepared(struct postgres *postgres, struct postgres_stat
 // Forgets the statements: a new connection does not have them.
 void postgres_forget_statements(struct postgres *postgres);
 
+// ahead.c
+// A query that is being asked ahead, by db.asker.
+struct postgres_ahead *postgres_ahead_new(struct postgres *postgres, const char *sql,
+                                          const struct db_value *values, size_t count);
+// Takes the answer.
+void postgres_ahead_answered(struct postgres_ahead *ahead, PGresult *answer);
+// What db.asker asked ahead and did not take yet. NULL: nothing like this.
+struct postgres_ahead *postgres_ahead_find(struct postgres *postgres, const char *sql,
+                                           const struct db_value *values, size_t count);
+bool postgres_ahead_is_read(const struct postgres_ahead *ahead);
+// The answer is the caller's from now on. NULL: it was not read.
+PGresult *postgres_ahead_take(struct postgres_ahead *ahead);
+// Nobody needs the answer.
+void postgres_ahead_drop(struct postgres_ahead *ahead);
+void postgres_forget_asked(struct db *db);
+// No command that was asked ahead is pending.
+void postgres_ahead_end(struct postgres *postgres);
+
 // rows.c
 // The rows own the result from now on.
 void postgres_rows_take(struct postgres *postgres, struct db_rows *rows, PGresult *result);
@@ -133,6 +164,8 @@ void postgres_close_rows(struct db_rows *rows);
 // Notes a command that was handed to libpq.
 void postgres_pipeline_sent(struct postgres *postgres, enum postgres_command command,
                             struct postgres_statement *statement);
+// The command that was sent last.
+struct postgres_pending *postgres_pipeline_last(struct postgres *postgres);
 // Reads all answers. *rows: of the last command, if that is a QUERY; the caller clears it. The first failure
 // since the last sync.
 enum errc postgres_pipeline_read(struct postgres *postgres, PGresult **rows, struct err *err) MUST_CHECK;

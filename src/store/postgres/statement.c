@@ -226,7 +226,7 @@ static enum errc send(struct postgres *postgres, const char *sql, keep_fn *keep_
                       enum postgres_command command, const struct db_value *values, size_t count,
                       struct err *err)
 {
-    REQUIRE(postgres->in_transaction);
+    REQUIRE(postgres->in_transaction && (!postgres->db.asking || command == POSTGRES_AHEAD));
     struct parameters parameters;
     set_parameters(&parameters, values, count);
     struct postgres_statement *statement = NULL;
@@ -248,14 +248,43 @@ static enum errc send(struct postgres *postgres, const char *sql, keep_fn *keep_
     return OK;
 }
 
+static enum errc ask(struct postgres *postgres, const char *sql, keep_fn *keep_statement,
+                     const struct db_value *values, size_t count, struct err *err)
+{
+    const enum errc rc = send(postgres, sql, keep_statement, POSTGRES_AHEAD, values, count, err);
+    if (rc == OK) {
+        postgres_pipeline_last(postgres)->ahead = postgres_ahead_new(postgres, sql, values, count);
+    }
+    return rc;
+}
+
+// The answer of a query that was asked ahead. NULL: this one was not.
+static enum errc take_asked(struct postgres *postgres, const char *sql, const struct db_value *values,
+                            size_t count, PGresult **answer, struct err *err)
+{
+    struct postgres_ahead *asked = postgres_ahead_find(postgres, sql, values, count);
+    PGresult *rows = NULL;
+    if (asked == NULL) {
+        return OK;
+    }
+    const enum errc rc = postgres_ahead_is_read(asked) ? OK : postgres_pipeline_read(postgres, &rows, err);
+    PQclear(rows);
+    *answer = rc == OK ? postgres_ahead_take(asked) : NULL;
+    return rc;
+}
+
 static enum errc query(struct db *db, struct db_rows *rows, const char *sql, keep_fn *keep_statement,
                        const struct db_value *values, size_t count, struct err *err)
 {
     struct postgres *postgres = postgres_of(db);
     PGresult *read = NULL;
-    enum errc rc = send(postgres, sql, keep_statement, POSTGRES_QUERY, values, count, err);
-    if (rc == OK) {
-        rc = postgres_pipeline_read(postgres, &read, err);
+    if (db->asking) {
+        return ask(postgres, sql, keep_statement, values, count, err);
+    }
+    enum errc rc = take_asked(postgres, sql, values, count, &read, err);
+    if (rc == OK && read == NULL) {
+        rc = send(postgres, sql, keep_statement, POSTGRES_QUERY, values, count, err);
+        rc = rc == OK ? postgres_pipeline_read(postgres, &read, err) : rc;
     }
     if (rc == OK) {
         postgres_rows_take(postgres, rows, read);
@@ -275,6 +304,14 @@ enum errc postgres_lock(struct db *db, const char *sql, const struct db_value *v
                         struct err *err)
 {
     struct postgres *postgres = postgres_of(db);
+    struct postgres_ahead *asked = postgres_ahead_find(postgres, sql, values, count);
+    if (db->asking && postgres->writable) {
+        return ask(postgres, sql, keep, values, count, err);
+    }
+    if (asked != NULL) {
+        postgres_ahead_drop(asked); // it is locked, or the next read fails
+        return OK;
+    }
     return postgres->writable ? send(postgres, sql, keep, POSTGRES_RUN, values, count, err) : OK;
 }
 

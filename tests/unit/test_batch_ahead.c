@@ -1,0 +1,175 @@
+// Reads that are asked ahead of a batch: every job sees what those before it wrote, as if it had read by
+// itself.
+#include "database_fixture.h"
+
+#include "store/batch.h"
+#include "store/driver.h"
+
+static const struct batch_source source = {.loop = NULL};
+
+// Adds one to a row's number, after it has asked ahead what that is.
+struct addition {
+    struct store_job job;
+    int64_t id;
+    int64_t seen;
+    bool is_asked; // ahead
+};
+
+static enum errc read_number(struct db *db, int64_t id, int64_t *number, struct err *err)
+{
+    DB_ROWS(rows);
+    const enum errc rc =
+        db_one(db, &rows, "no row", err, "SELECT number FROM things WHERE id = $1" LOCKED, DB_I64(id));
+    *number = rc == OK ? db_i64(&rows, 0) : -1;
+    return rc;
+}
+
+static void ask_number(struct store_job *job, struct tx *tx)
+{
+    struct addition *addition = CONTAINER_OF(job, struct addition, job);
+    struct err ignored;
+    addition->is_asked = true;
+    db_asked(read_number(tx->db, addition->id, &addition->seen, &ignored));
+    assert_int_equal(addition->seen, -1);
+}
+
+static enum errc add_one(struct store_job *job, struct tx *tx, struct err *err)
+{
+    struct addition *addition = CONTAINER_OF(job, struct addition, job);
+    enum errc rc = read_number(tx->db, addition->id, &addition->seen, err);
+    if (rc == OK) {
+        rc = db_run(tx->db, NULL, err, "UPDATE things SET number = $2 WHERE id = $1", DB_I64(addition->id),
+                    DB_I64(addition->seen + 1));
+    }
+    int64_t written = 0;
+    if (rc == OK) {
+        rc = read_number(tx->db, addition->id, &written, err);
+        assert_int_equal(written, addition->seen + 1); // an answer is given out once
+    }
+    return rc;
+}
+
+static void add(struct list *jobs, struct addition *addition, int64_t id, bool asks)
+{
+    *addition = (struct addition){.job = {.queue = STORE_WRITE,
+                                          .run = add_one,
+                                          .ahead = asks ? ask_number : NULL,
+                                          .subject = {{(uint8_t)id}},
+                                          .now_us = 1},
+                                  .id = id};
+    list_append(jobs, &addition->job.task.link);
+}
+
+static int setup_things(void **state)
+{
+    *state = fixture_new("CREATE TABLE things (id INTEGER PRIMARY KEY, number INTEGER NOT NULL) STRICT;"
+                         "INSERT INTO things (id, number) VALUES (1, 10), (2, 20);");
+    return 0;
+}
+
+static int teardown_things(void **state)
+{
+    fixture_free(*state);
+    return 0;
+}
+
+static void run(struct fixture *f, struct list *jobs)
+{
+    batch_write(&source, f->db, jobs);
+    LIST_EACH_SAFE(jobs, link, after)
+    {
+        struct addition *addition = CONTAINER_OF(link, struct addition, job.task.link);
+        assert_int_equal(addition->job.result, OK);
+    }
+}
+
+static bool is_server(const struct fixture *f)
+{
+    return f->db->driver->forget_asked != NULL;
+}
+
+static void jobs_about_different_subjects_all_ask_ahead(void **state)
+{
+    struct fixture *f = *state;
+    struct addition additions[2];
+    struct list jobs;
+    list_init(&jobs);
+    add(&jobs, &additions[0], 1, true);
+    add(&jobs, &additions[1], 2, true);
+    run(f, &jobs);
+    assert_int_equal(additions[0].is_asked, is_server(f));
+    assert_int_equal(additions[1].is_asked, is_server(f));
+    assert_int_equal(additions[0].seen, 10);
+    assert_int_equal(additions[1].seen, 20);
+}
+
+static void of_jobs_about_one_subject_only_the_first_asks_ahead(void **state)
+{
+    struct fixture *f = *state;
+    struct addition additions[3];
+    struct list jobs;
+    list_init(&jobs);
+    for (size_t i = 0; i < COUNT_OF(additions); i++) {
+        add(&jobs, &additions[i], 1, true);
+    }
+    run(f, &jobs);
+    assert_int_equal(additions[0].is_asked, is_server(f));
+    assert_false(additions[1].is_asked);
+    assert_int_equal(additions[0].seen, 10);
+    assert_int_equal(additions[1].seen, 11);
+    assert_int_equal(additions[2].seen, 12);
+}
+
+static void what_a_job_without_a_subject_wrote_is_read_after_it(void **state)
+{
+    struct fixture *f = *state;
+    struct addition additions[2];
+    struct list jobs;
+    list_init(&jobs);
+    add(&jobs, &additions[0], 1, false);
+    add(&jobs, &additions[1], 1, true);
+    run(f, &jobs);
+    assert_int_equal(additions[1].is_asked, is_server(f));
+    assert_int_equal(additions[0].seen, 10);
+    assert_int_equal(additions[1].seen, 11);
+}
+
+static void a_job_alone_asks_ahead(void **state)
+{
+    struct fixture *f = *state;
+    struct addition addition;
+    struct list jobs;
+    list_init(&jobs);
+    add(&jobs, &addition, 2, true);
+    run(f, &jobs);
+    assert_int_equal(addition.is_asked, is_server(f));
+    assert_int_equal(addition.seen, 20);
+}
+
+static void a_question_that_fails_fails_no_other_job(void **state)
+{
+    struct fixture *f = *state;
+    struct addition additions[2];
+    struct list jobs;
+    list_init(&jobs);
+    add(&jobs, &additions[0], 3, true); // there is no such row
+    add(&jobs, &additions[1], 2, true);
+    batch_write(&source, f->db, &jobs);
+    assert_int_equal(additions[0].job.result, ERR_NOT_FOUND);
+    assert_int_equal(additions[1].job.result, OK);
+    assert_int_equal(additions[1].seen, 20);
+}
+
+#define THINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup_things, teardown_things)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        THINGS_TEST(jobs_about_different_subjects_all_ask_ahead),
+        THINGS_TEST(of_jobs_about_one_subject_only_the_first_asks_ahead),
+        THINGS_TEST(what_a_job_without_a_subject_wrote_is_read_after_it),
+        THINGS_TEST(a_job_alone_asks_ahead),
+        THINGS_TEST(a_question_that_fails_fails_no_other_job),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
