@@ -62,9 +62,10 @@ soak: ## make PAYMENTS payments (200000) over failing connections to Stripe; or 
 	$(call only,PAYMENTS SECONDS)@scripts/build "$(BUILD)" all
 	@$(if $(SECONDS),SECONDS="$(SECONDS)" scripts/soak-mixed,scripts/soak) "$(BUILD)"
 
-bench: ## measure the service: ROWS (100000,1000000), SECONDS a phase (5), PEER=node beside it, DOCUMENT=1 keeps the figures
-	$(call only,ROWS SECONDS PEER DOCUMENT)@scripts/deps bench
+bench: ## measure the service: ROWS (100000,1000000), SECONDS a phase (5), PEER=node beside it, DATABASE=postgresql with NODES (1,3), DOCUMENT=1 keeps the figures
+	$(call only,ROWS SECONDS PEER DATABASE NODES DOCUMENT)@scripts/deps bench
 	@scripts/bench $(if $(ROWS),--rows "$(ROWS)") $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(PEER),--peer) \
+	    $(if $(DATABASE),--database "$(DATABASE)") $(if $(NODES),--nodes "$(NODES)") \
 	    $(if $(DOCUMENT),--document)
 
 costs: ## count what requests cost, and compare that with scripts/costs.bounds

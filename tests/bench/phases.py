@@ -1,5 +1,6 @@
 """The phases of a run, and how one is measured."""
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import generator
@@ -30,6 +31,8 @@ CLOSED = [Phase(kind) for kind in ("get", "replay", "list", "create", "mixed")]
 OPEN = [Phase("get", rate=5000), Phase("list", rate=200), Phase("create", rate=500)]
 SLOW = [Phase("create", 512, rate=500, latency_ms=100), Phase("create", 1024, rate=200, latency_ms=1000)]
 SHARED = [Phase(f"{kind} of 100") for kind in ("get", "list", "create")]
+NODES = [Phase(kind) for kind in ("get", "list", "page", "create")]
+STEADY = [Phase("list", rate=200), Phase("page", rate=200)]
 LARGE = [Phase(kind) for kind in ("get", "list", "create")]
 
 
@@ -40,13 +43,21 @@ class Load:
         self._build = build
 
     def run(self, target, phase, seconds=None, requests=None):
-        words = ["-c", phase.connections]
-        words += ["-s", seconds] if seconds else ["-n", requests]
-        words += ["-r", phase.rate] if phase.rate else []
-        with generator.written(target.requests[phase.kind]) as file:
-            result = generator.run(self._build, target.port, file, *words)
-        del result["groups"]
-        return result
+        ports = getattr(target, "ports", None) or [target.port]
+        words = ["-c", phase.connections // len(ports)]
+        words += ["-s", seconds] if seconds else ["-n", requests // len(ports)]
+        words += ["-r", phase.rate // len(ports)] if phase.rate else []
+        with generator.written(target.requests[phase.kind]) as file, ThreadPoolExecutor() as pool:
+            results = list(pool.map(lambda port: generator.run(self._build, port, file, *words), ports))
+        for result in results:
+            del result["groups"]
+        return together(results)
+
+
+def together(results):
+    """Of several generators that ran at the same time: sums, and the longest delays."""
+    summed = ("answered", "failed", "unanswered", "per_second", "load_cpu_s")
+    return {name: (sum if name in summed else max)(result[name] for result in results) for name in results[0]}
 
 
 def measure(load, target, phase, upstream, seconds):
@@ -55,7 +66,7 @@ def measure(load, target, phase, upstream, seconds):
     load.run(target, phase, seconds=WARM_UP_S)
     upstream.wait_until_delivered()
     before_us, rig_us, (busy, ticks) = cpu_us(*target.pids), cpu_us(*upstream.pids), machine_ticks()
-    with MemoryPeak(target.pids) as memory:
+    with MemoryPeak(getattr(target, "memory_pids", target.pids)) as memory:
         result = load.run(target, phase, seconds=seconds)
         upstream.wait_until_delivered()
     used_us, rig_us = cpu_us(*target.pids) - before_us, cpu_us(*upstream.pids) - rig_us

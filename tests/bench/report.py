@@ -53,6 +53,8 @@ def svg(results):
             and result["phase"] == result.get("kind")]
     kinds = list(dict.fromkeys(result["kind"] for result in bars))
     bars.sort(key=lambda result: kinds.index(result["kind"]))
+    if not bars:
+        return ""
     scale = (WIDTH - LABEL - 80) / max(result["cpu_us"] for result in bars)
     height = len(bars) * (BAR + GAP) + 40
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">',
