@@ -19,6 +19,7 @@ static const struct row {
     {"22", ERR_STORE, false, "a value was refused"},
     {"23505", ERR_EXISTS, false, NULL}, // a unique key
     {"25006", ERR_STORE_AWAY, true, "the database is read-only" NOTHING_KEPT},
+    {"25P03", ERR_STORE_AWAY, true, "this node stood still in a transaction" NOTHING_KEPT},
     {"26000", ERR_STORE_AWAY, true, NULL}, // a prepared statement vanished
     {"40003", ERR_STORE_AWAY, true, "the database lost the statement" NOTHING_KEPT},
     {"40", ERR_STORE_BUSY, false, "another node is changing the same rows" NOTHING_KEPT},

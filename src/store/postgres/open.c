@@ -43,8 +43,9 @@ static const char *const session[] = {
     " WHERE current_setting('synchronous_commit') IN ('off', 'local')",
     "SET statement_timeout = 0",
     "SET lock_timeout = '2s'",
-    "SET idle_in_transaction_session_timeout = '10s'", // of a node that stands still, so that others go on
-    "SET client_min_messages = warning",               // postgres_commit reads the warnings
+    "SET idle_in_transaction_session_timeout = '5s'", // of a node that stands still: others wait for its
+                                                      // locks
+    "SET client_min_messages = warning",              // postgres_commit reads the warnings
     "SET plan_cache_mode = force_generic_plan",
     "SET enable_seqscan = off",
     "SET jit = off",
