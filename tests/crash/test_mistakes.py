@@ -1,0 +1,30 @@
+"""Mistakes that only show with many writers are planted in the service (mistake.c), one at a time. A test finds each."""
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from support.waiting import scaled
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+TIMEOUT_S = 200
+FOUND_BY = {
+    "no-row-lock": ("crash/test_nodes_at_once.py", "test_refunds_at_two_nodes_never_exceed_their_payment"),
+    "lease-not-checked": ("crash/test_nodes_at_once.py",
+                          "test_a_node_that_comes_back_does_not_record_what_another_did_meanwhile"),
+    "commit-guessed": ("api/test_postgresql_lost_commits.py", "test_a_lost_commit_is_looked_up and unsent"),
+}
+
+
+@pytest.mark.parametrize("mistake", FOUND_BY)
+def test_a_planted_mistake_is_found(binary, mistake):
+    library = os.environ.get("PAYMENTSD_MISTAKE", str(TESTS.parent / "build" / "tests" / "crash" / "libmistake.so"))
+    if not library:
+        pytest.skip("the library is not for a sanitizer's build")
+    file, name = FOUND_BY[mistake]
+    environment = {**os.environ, "PAYMENTSD": str(binary), "LD_PRELOAD": library, "MISTAKE": mistake}
+    done = subprocess.run([sys.executable, "-m", "pytest", "-x", TESTS / file, "-k", name], env=environment, text=True,
+                          stdout=subprocess.PIPE, cwd=(TESTS / file).parent, timeout=scaled(TIMEOUT_S), check=False)
+    assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout[-5000:]
