@@ -34,18 +34,17 @@ static const struct setting {
 
 // What must hold is stated, so that the defaults of a server, a database or a role do not matter: the
 // isolation, that a commit is durable, and that no time limit cancels its wait for the standby. A wait for a
-// lock ends before the wait for the answer does. Every statement of the service has an index, and one plan
+// lock ends before the wait for the answer does. The server soon ends a transaction of a node that stands
+// still, because others wait for its locks. Every statement of the service has an index, and one plan
 // whatever its values: with plans for the values, a list of a merchant that the statistics do not know yet
 // read all of his rows; without statistics, all rows.
 static const char *const session[] = {
     "SET default_transaction_isolation = 'read committed'",
-    "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') IN ('off', 'local')",
+    "SET synchronous_commit = on",
     "SET statement_timeout = 0",
     "SET lock_timeout = '2s'",
-    "SET idle_in_transaction_session_timeout = '5s'", // of a node that stands still: others wait for its
-                                                      // locks
-    "SET client_min_messages = warning",              // postgres_commit reads the warnings
+    "SET idle_in_transaction_session_timeout = '5s'",
+    "SET client_min_messages = warning", // postgres_commit reads the warnings
     "SET plan_cache_mode = force_generic_plan",
     "SET enable_seqscan = off",
     "SET jit = off",
