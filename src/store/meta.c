@@ -11,7 +11,7 @@ static enum errc compare(struct db *db, const char *name, const char *what, cons
 {
     DB_ROWS(rows);
     enum errc rc =
-        db_first(db, &rows, remembered, err, "SELECT value FROM meta WHERE name = $1", DB_STR(name));
+        db_first(db, &rows, remembered, err, "SELECT value FROM meta WHERE name = $1" LOCKED, DB_STR(name));
     if (!*remembered) {
         return rc;
     }
@@ -39,6 +39,14 @@ static enum errc check(struct db *db, const char *name, const char *what, const 
     rc = db_run(db, NULL, err, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
                 DB_STR(name), DB_BYTES(id, (size_t)KEY_ID_BYTES));
     return rc == OK ? compare(db, name, what, id, &remembered, err) : rc;
+}
+
+enum errc meta_lock_keys(struct db *db, struct err *err)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    return db_first(db, &rows, &has, err, "SELECT 1 FROM meta WHERE name = $1" LOCKED,
+                    DB_STR("master_key_id"));
 }
 
 enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],

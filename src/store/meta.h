@@ -7,7 +7,9 @@
 // ("this database was sealed with another master key"), before anything is written with a wrong key.
 enum errc meta_check_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
                           struct err *err) MUST_CHECK;
-// The same, but remembers nothing.
+// Holds up those who check keys until the transaction ends.
+enum errc meta_lock_keys(struct db *db, struct err *err) MUST_CHECK;
+// The same as meta_check_keys, but remembers nothing.
 enum errc meta_compare_keys(struct db *db, const uint8_t master_key_id[8], const uint8_t pepper_id[8],
                             struct err *err) MUST_CHECK;
 // Call it after sealed_rekey, in the same transaction.

@@ -44,6 +44,18 @@ enum errc node_has_witness(struct db *db, const struct uuid *id, bool *has, stru
                     DB_ID(id), DB_I64(NODE_WITNESS_US));
 }
 
+enum errc nodes_find_alive(struct db *db, struct arena *arena, const char **name, struct err *err)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    enum errc rc =
+        db_first(db, &rows, &has, err,
+                 "SELECT name FROM nodes WHERE beat_us > " DATABASE_US " - $1 ORDER BY beat_us DESC LIMIT 1",
+                 DB_I64(NODE_WITNESS_US));
+    *name = has ? db_text(&rows, 0, arena) : "";
+    return rc;
+}
+
 enum errc nodes_are_gone(struct db *db, bool *gone, struct err *err)
 {
     DB_ROWS(rows);

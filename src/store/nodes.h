@@ -35,6 +35,8 @@ enum errc node_beat(struct db *db, const struct uuid *id, int64_t known_beat, st
 // be in it. Alive: it beat within NODE_WITNESS_US, by the database's clock.
 #define NODE_WITNESS_US INT64_C(12000000)
 enum errc node_has_witness(struct db *db, const struct uuid *id, bool *has, struct err *err) MUST_CHECK;
+// A node that is alive now; *name "": none is. Text into the arena.
+enum errc nodes_find_alive(struct db *db, struct arena *arena, const char **name, struct err *err) MUST_CHECK;
 // Whether no node is registered.
 enum errc nodes_are_gone(struct db *db, bool *gone, struct err *err) MUST_CHECK;
 // This node trusts the database from now on, or has begun to ask for what it may lack.

@@ -166,7 +166,8 @@ static enum errc open_connections(struct store *store, struct err *err)
     if (rc == OK) {
         rc = migrate(store->writer.db, err);
     }
-    // Before the check: a copy (copy.h) marks the database and then looks for nodes.
+    // Before the check: a copy (copy.h) marks the database and then looks for nodes, and store_run_alone
+    // locks the keys and then does.
     if (rc == OK && store->options.node_name != NULL && driver->claim == NULL) {
         rc = node_open(store->writer.db, store->loop, store->options.random, store->options.node_name,
                        &store->source.node, err);

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "store/driver.h"
+#include "store/meta.h"
 #include "store/migrate.h"
+#include "store/nodes.h"
 
 static void close_db(struct db **db)
 {
@@ -109,6 +111,33 @@ static void close_claim(int *claim)
     }
 }
 
+struct alone {
+    enum errc (*run)(struct db *db, void *context, struct err *err);
+    void *context;
+};
+
+static enum errc refuse_nodes(struct db *db, struct err *err)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    const char *name = "";
+    enum errc rc = nodes_find_alive(db, &arena, &name, err);
+    return rc != OK || name[0] == '\0'
+               ? rc
+               : err_set(err, ERR_CONFIG, "another paymentsd is serving this database (%s)", name);
+}
+
+// A node registers, and then checks its keys. So it is found here, or it finds the keys locked, and then
+// changed.
+static enum errc run_without_nodes(struct db *db, void *context, struct err *err)
+{
+    const struct alone *alone = context;
+    enum errc rc = meta_lock_keys(db, err);
+    if (rc == OK) {
+        rc = refuse_nodes(db, err);
+    }
+    return rc == OK ? alone->run(db, alone->context, err) : rc;
+}
+
 enum errc store_run_alone(const char *database,
                           enum errc (*run)(struct db *db, void *context, struct err *err), void *context,
                           struct err *err)
@@ -116,7 +145,11 @@ enum errc store_run_alone(const char *database,
     const struct db_driver *driver = NULL;
     __attribute__((cleanup(close_claim))) int claim = -1;
     enum errc rc = db_driver_find(database, &driver, err);
-    if (rc == OK && driver->claim != NULL) {
+    if (rc == OK && driver->claim == NULL) {
+        struct alone alone = {run, context};
+        return run_once(database, SCHEMA_IS_THERE, true, run_without_nodes, &alone, err);
+    }
+    if (rc == OK) {
         rc = driver->claim(database, &claim, err);
     }
     return rc == OK ? run_once(database, SCHEMA_IS_THERE, true, run, context, err) : rc;
