@@ -82,7 +82,7 @@ enum errc audit_append_all(struct db *db, const uint8_t pepper[32], const struct
 {
     struct audit_head head;
     // The head itself cannot be the lock: whoever waits for it would get it, and not the one after it.
-    enum errc rc = db_lock(db, err, "SELECT 1 FROM locks WHERE name = $1" LOCKED, DB_STR("audit_log"));
+    enum errc rc = db_lock(db, err, "SELECT 1 FROM meta WHERE name = $1" LOCKED, DB_STR("audit_log"));
     if (rc == OK) {
         rc = audit_head_read(db, &head, err);
     }

@@ -28,5 +28,5 @@ const struct copy_table copy_tables[] = {
 };
 const size_t copy_table_count = COUNT_OF(copy_tables);
 
-const char *const copy_tables_left_out[] = {"schema_version", "generation", "nodes", "commits",
-                                            "locks",          "notices",    NULL};
+const char *const copy_tables_left_out[] = {"schema_version", "generation", "nodes",
+                                            "commits",        "notices",    NULL};

@@ -267,8 +267,7 @@ static const char step_15[] =
 static const char step_16[] =
     "CREATE UNIQUE INDEX cards_one_saving ON cards(merchant_id, livemode, method_sent,"
     " (coalesce(customer_email, ''))) WHERE status = 'saving' AND setup_ref IS NULL;"
-    "CREATE TABLE locks (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
-    "INSERT INTO locks (name) VALUES ('audit_log');";
+    "INSERT INTO meta (name, value) VALUES ('audit_log', CAST('' AS BLOB));";
 
 // What the nodes tell each other: notices.h.
 static const char step_17[] =
