@@ -287,6 +287,8 @@ static enum errc query(struct db *db, struct db_rows *rows, const char *sql, kee
         rc = rc == OK ? postgres_pipeline_read(postgres, &read, err) : rc;
     }
     if (rc == OK) {
+        // Its result is a SELECT's, but a part of it may write.
+        postgres->changed_total += strncmp(sql, "WITH", strlen("WITH")) == 0;
         postgres_rows_take(postgres, rows, read);
     }
     return rc;
