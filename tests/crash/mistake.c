@@ -36,23 +36,23 @@ static const struct mistake *planted(const char *sql)
     return NULL;
 }
 
-int PQsendPrepare(PGconn *conn, const char *name, const char *sql, int count, const Oid *types)
+int PQsendPrepare(PGconn *conn, const char *name, const char *query, int nParams, const Oid *types)
 {
     static int (*real)(PGconn *, const char *, const char *, int, const Oid *);
     if (real == NULL) {
         *(void **)&real = dlsym(RTLD_NEXT, "PQsendPrepare");
     }
-    const struct mistake *mistake = planted(sql);
+    const struct mistake *mistake = planted(query);
     if (mistake == NULL) {
-        return real(conn, name, sql, count, types);
+        return real(conn, name, query, nParams, types);
     }
-    const char *at = strstr(sql, mistake->text);
+    const char *at = strstr(query, mistake->text);
     const char *rest = mistake->end != NULL ? mistake->end : at + strlen(mistake->text);
     char *wrong = NULL;
-    if (asprintf(&wrong, "%.*s%s", (int)(at - sql), sql, rest) < 0) {
+    if (asprintf(&wrong, "%.*s%s", (int)(at - query), query, rest) < 0) {
         abort();
     }
-    const int sent = real(conn, name, wrong, count, types);
+    const int sent = real(conn, name, wrong, nParams, types);
     free(wrong);
     return sent;
 }
