@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 PAYMENTSD = $(BUILD)/paymentsd
 export BUILD
 
-.PHONY: build test check format demo run fuzz crash nodes race model soak bench pressure costs clients asan tsan install clean help \
+.PHONY: build test test-postgresql check format demo run fuzz crash nodes race model soak bench pressure costs clients asan tsan install clean help \
         createsuperadmin createmerchant updatemerchant createapikey revokeapikey listapikeys listmerchants
 
 # Refuses a variable that the target does not take. Otherwise a misspelt one would be ignored: SCOPE= would create a key
@@ -20,9 +20,13 @@ only = $(if $(call unknown,$(1)),$(error make $@: unknown variable $(strip $(cal
 build: ## build the program, build/paymentsd (the default)
 	@scripts/build "$(BUILD)" paymentsd
 
-test: ## run all tests and print their counts
+test: ## run all tests and print their counts; those of what uses a database also on PostgreSQL
 	@scripts/build "$(BUILD)" all
 	@scripts/test "$(BUILD)"
+
+test-postgresql: ## run all tests of what uses a database on PostgreSQL
+	@scripts/build "$(BUILD)" all
+	@scripts/with-postgresql scripts/test "$(BUILD)"
 
 check: ## run all checks: format, clang-tidy, generated clients, fuzzers, and the tests with sanitizers and on the other Debian release
 	@scripts/check
@@ -127,4 +131,4 @@ clean: ## remove the build directories
 	@rm -rf build build-*
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from auth_fixture import FAILURES_ALLOWED, addresses, ask, fail, made_up_key, new_address
-from support.database import open_database
+from support.database import nobody_writes, open_database
 from support.merchant import ALL_SCOPES, Merchant
 from support.raw import Raw
 from support.server import Server
@@ -89,12 +89,10 @@ def test_a_key_in_the_query_is_no_key(guarded, known):
 
 @pytest.mark.parametrize("key", [None, "sk_live_your_key", made_up_key()[:-1] + "!"])
 def test_text_that_cannot_be_a_key_never_reaches_the_database(guarded, key):
-    with open_database(guarded) as rows:
-        rows.execute("BEGIN IMMEDIATE")  # nobody else writes now
+    with nobody_writes(guarded):
         api = guarded.api(key, X_Forwarded_For=new_address())
         refused(api.post("/v1/payments", "{"), 401, "AUTH_INVALID_KEY")
         refused(api.put("/v1/merchant/webhook", {"webhook_url": "https://hooks.shop.example/x"}), 401, "AUTH_INVALID_KEY")
-        rows.rollback()
 
 
 def test_a_revoked_key_is_refused_at_once(guarded, known):

@@ -162,7 +162,7 @@ def test_another_key_is_refused_and_the_right_one_still_opens_the_database(used,
             file.write(content)
         assert said in begin.refused(data_dir=server.data_dir)
     os.remove(path)
-    assert "restore the one" in begin.refused(data_dir=server.data_dir)
+    assert "the one that the database was created with" in begin.refused(data_dir=server.data_dir)
     assert not os.path.exists(path), "a key is never created again for a database"
     shutil.move(path + ".kept", path)
     holds(used)

@@ -31,22 +31,50 @@ static inline void database_commit(struct db *db)
     assert_int_equal(db->driver->commit(db, &err), OK);
 }
 
-// Several statements in a transaction of their own.
-static inline void database_script(struct db *db, const char *sql)
-{
-    struct err err = {0};
-    database_begin(db, true);
-    if (db->driver->script(db, sql, &err) != OK) {
-        fail_msg("%s", err.message);
-    }
-    database_commit(db);
-}
-
-// In the transaction that is open.
+// Statements in the transaction that is open.
 static inline void database_run(struct db *db, const char *sql)
 {
     struct err err = {0};
-    assert_int_equal(db_run(db, NULL, &err, sql), OK);
+    char *text = dialect_of(db, sql);
+    if (db->driver->script(db, text, &err) != OK) {
+        fail_msg("%s: %s", err.message, text);
+    }
+    free(text);
+}
+
+// The same with parameters.
+static inline void database_run_values(struct db *db, const char *sql, const struct db_value *values,
+                                       size_t count)
+{
+    struct err err = {0};
+    DB_ROWS(rows);
+    bool has = false;
+    char *text = dialect_of(db, sql);
+    if (db_query_once(db, &rows, &err, text, values, count) != OK || db_next(&rows, &has, &err) != OK) {
+        fail_msg("%s: %s", err.message, text);
+    }
+    free(text);
+}
+
+// What a call comes to once the database has run its statements. Undoes them.
+#define DATABASE_UNDONE(DB, CALL, ERR)                                                                       \
+    ({                                                                                                       \
+        struct db *const undone = (DB);                                                                      \
+        assert_int_equal(undone->driver->savepoint(undone, (ERR)), OK);                                      \
+        enum errc undone_rc = (CALL);                                                                        \
+        if (undone_rc == OK && undone->driver->settle != NULL) {                                             \
+            undone_rc = undone->driver->settle(undone, (ERR));                                               \
+        }                                                                                                    \
+        assert_int_equal(undone->driver->rollback_to(undone, (ERR)), OK);                                    \
+        undone_rc;                                                                                           \
+    })
+
+// In a transaction of their own.
+static inline void database_script(struct db *db, const char *sql)
+{
+    database_begin(db, true);
+    database_run(db, sql);
+    database_commit(db);
 }
 
 // The first column of the first row; -1: no row. In the transaction that is open.
@@ -55,8 +83,11 @@ static inline int64_t database_number(struct db *db, const char *sql)
     struct err err = {0};
     DB_ROWS(rows);
     bool has = false;
-    assert_int_equal(db_query(db, &rows, &err, sql), OK);
-    assert_int_equal(db_next(&rows, &has, &err), OK);
+    char *text = dialect_of(db, sql);
+    if (db_query_once(db, &rows, &err, text, NULL, 0) != OK || db_next(&rows, &has, &err) != OK) {
+        fail_msg("%s: %s", err.message, text);
+    }
+    free(text);
     return has ? db_i64(&rows, 0) : -1;
 }
 

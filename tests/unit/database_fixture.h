@@ -1,4 +1,4 @@
-// For tests of queries without an engine: a SQLite file and one transaction open on it.
+// For tests of queries without an engine: a database and one transaction open on it.
 #pragma once
 
 #include "database.h"
@@ -16,7 +16,7 @@ struct fixture {
     int64_t made; // rows that the test has made so far
 };
 
-// A file with these tables, and no transaction.
+// A database with these tables, and no transaction.
 static inline struct fixture *fixture_new(const char *tables)
 {
     struct fixture *f = calloc(1, sizeof(*f));

@@ -2,6 +2,7 @@
 // and endpoints that the test controls.
 #pragma once
 
+#include "database.h"
 #include "fake_endpoints.h"
 #include "samples.h"
 #include "store_in_thread.h"
@@ -54,8 +55,7 @@ static inline void act_sql(struct fixture *f, struct db *db, void *context)
 {
     (void)f;
     const char **sql = context;
-    struct err err;
-    assert_int_equal(db_run(db, NULL, &err, *sql), OK);
+    database_run(db, *sql);
 }
 
 static inline void run_sql(struct fixture *f, const char *sql)

@@ -168,7 +168,7 @@ static inline void assert_all_applied_once_in_order(struct fixture *f)
     assert_int_equal(written(f), provider_event_count);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM (SELECT cause_ref, lag(cause_ref) OVER (ORDER BY id)"
                                    " AS before FROM payment_history WHERE what = 'disputed')"
-                                   " WHERE before >= cause_ref"),
+                                   " AS those WHERE before >= cause_ref"),
                      0);
 }
 

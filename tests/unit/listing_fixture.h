@@ -30,17 +30,16 @@ static inline struct uuid insert_at(struct fixture *f, int64_t at_us, bool livem
 // before.
 static inline void insert_many(struct fixture *f, int64_t count)
 {
-    assert_int_equal(
-        db_run(
-            f->db, NULL, &f->err,
-            "WITH RECURSIVE n(i) AS (SELECT $3 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3 + $2)"
-            " INSERT INTO payments (id, merchant_id, livemode, amount_minor, amount_thousandths, currency,"
-            " status, provider, idempotency_key, capture_manual, captured_minor, refunded_minor, capturable,"
-            " action_given, credential_version_id, created_us, updated_us)"
-            " SELECT CAST(printf('%016d', i) AS BLOB), $1, i % 2, 1, 10, 'USD', 'completed', 'stripe', 'k',"
-            " 0, 0, 0, 0, 0, $1, 0, 0 FROM n",
-            DB_ID(&f->merchant_id), DB_I64(count), DB_I64(f->made)),
-        OK);
+    database_run_values(
+        f->db,
+        "WITH RECURSIVE n(i) AS (SELECT CAST($3 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3 + "
+        "$2)"
+        " INSERT INTO payments (id, merchant_id, livemode, amount_minor, amount_thousandths, currency,"
+        " status, provider, idempotency_key, capture_manual, captured_minor, refunded_minor, capturable,"
+        " action_given, credential_version_id, created_us, updated_us)"
+        " SELECT CAST(printf('%016d', i) AS BLOB), $1, i % 2, 1, 10, 'USD', 'completed', 'stripe', 'k',"
+        " 0, 0, 0, 0, 0, $1, 0, 0 FROM n",
+        DB_VALUES(DB_ID(&f->merchant_id), DB_I64(count), DB_I64(f->made)));
     f->made += count;
 }
 

@@ -1,5 +1,5 @@
 // The audit chain: every change to a row is found, at that row.
-#include "scratch.h"
+#include "database.h"
 
 #include "base/crypto.h"
 #include "base/text.h"
@@ -51,7 +51,9 @@ static enum errc verify(struct db *db, void *context, struct err *err)
 
 static enum errc tamper(struct db *db, void *context, struct err *err)
 {
-    return db->driver->script(db, context, err);
+    (void)err;
+    database_run(db, context);
+    return OK;
 }
 
 static struct verdict verified(const struct scratch *scratch)
@@ -111,7 +113,9 @@ static void every_change_to_a_row_is_found_at_that_row(void **state)
         {"UPDATE audit_log SET mac = x'' WHERE seq = 5", 5},
         {"DELETE FROM audit_log WHERE seq = 1", 2},
         {"DELETE FROM audit_log WHERE seq = 4", 5},
-        {"DELETE FROM audit_log WHERE seq = 3; UPDATE audit_log SET seq = seq - 1 WHERE seq > 3", 3},
+        {"DELETE FROM audit_log WHERE seq = 3; UPDATE audit_log SET seq = -seq WHERE seq > 3; UPDATE "
+         "audit_log SET seq = -seq - 1 WHERE seq < 0",
+         3},
         {"UPDATE audit_log SET seq = 99 WHERE seq = 3; UPDATE audit_log SET seq = 3 WHERE seq = 4;"
          "UPDATE audit_log SET seq = 4 WHERE seq = 99",
          3},
@@ -132,6 +136,9 @@ static void every_change_to_a_row_is_found_at_that_row(void **state)
     const struct scratch *scratch = *state;
     change(scratch, append_rows, NULL);
     for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++) {
+        if (getenv("TEST_POSTGRESQL") != NULL && strstr(attacks[i].sql, "char(0)") != NULL) {
+            continue; // no text of PostgreSQL's holds a NUL
+        }
         change(scratch, tamper, "CREATE TABLE kept AS SELECT * FROM audit_log");
         change(scratch, tamper, attacks[i].sql);
         struct verdict verdict = verified(scratch);

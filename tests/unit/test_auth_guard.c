@@ -1,4 +1,5 @@
 // How authentication is audited, and addresses that keep failing, over minutes.
+#include "database.h"
 #include "store_in_thread.h"
 
 #include "api/auth_guard.h"
@@ -41,18 +42,12 @@ static int teardown(void **state)
 
 static enum errc count_rows(struct db *db, void *context, struct err *err)
 {
+    (void)err;
     int64_t *sums = context;
-    DB_ROWS(rows);
-    bool has = false;
-    enum errc rc =
-        db_query(db, &rows, err,
-                 "SELECT count(*), coalesce(sum(metadata ->> '$.count'), 0), coalesce(max(created_us), 0)"
-                 " FROM audit_log");
-    rc = rc == OK ? db_next(&rows, &has, err) : rc;
-    for (int i = 0; rc == OK && i < 3; i++) {
-        sums[i] = db_i64(&rows, i);
-    }
-    return rc;
+    sums[0] = database_number(db, "SELECT count(*) FROM audit_log");
+    sums[1] = database_number(db, "SELECT coalesce(sum(metadata ->> '$.count'), 0) FROM audit_log");
+    sums[2] = database_number(db, "SELECT coalesce(max(created_us), 0) FROM audit_log");
+    return OK;
 }
 
 // How many entries there are, of how many events together, and when the last of them was written.

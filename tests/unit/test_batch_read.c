@@ -86,7 +86,7 @@ static void a_read_that_fails_does_not_reach_those_beside_it(void **state)
     }
     assert_string_equal(counts[1].job.err.message, "not now");
     assert_string_equal(counts[2].job.err.message, "cannot read");
-    sqlite_driver.close(reading.db);
+    reading.db->driver->close(reading.db);
 }
 
 static void reads_see_what_was_committed_before_they_began_together(void **state)
@@ -97,7 +97,7 @@ static void reads_see_what_was_committed_before_they_began_together(void **state
     open_reading(&reading, fixture);
     for (int64_t i = 0; i < 3; i++) {
         database_begin(fixture->db, true);
-        database_run(fixture->db, "INSERT INTO things VALUES (NULL)");
+        database_run(fixture->db, "INSERT INTO things SELECT coalesce(max(id), 0) + 1 FROM things");
         database_commit(fixture->db);
         add_count(&reading.jobs, &reading.loop, &counts[0], COUNT_OK);
         add_count(&reading.jobs, &reading.loop, &counts[1], COUNT_OK);
@@ -106,7 +106,7 @@ static void reads_see_what_was_committed_before_they_began_together(void **state
         assert_int_equal(counts[1].counted, i + 1);
         list_init(&reading.finished);
     }
-    sqlite_driver.close(reading.db);
+    reading.db->driver->close(reading.db);
 }
 
 static void reads_behind_a_slow_one_are_left_to_others(void **state)
@@ -120,7 +120,7 @@ static void reads_behind_a_slow_one_are_left_to_others(void **state)
     assert_int_equal(batch_read(&reading.source, reading.db, &reading.jobs, &reading.finished), 2);
     assert_ptr_equal(reading.jobs.next, &counts[2].job.task.link);
     assert_ptr_equal(reading.finished.prev, &counts[1].job.task.link);
-    sqlite_driver.close(reading.db);
+    reading.db->driver->close(reading.db);
 }
 
 #define THINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup_things, teardown_things)

@@ -28,7 +28,7 @@ static void damaged_rows_are_set_aside_and_never_delay_others(void **state)
     struct buyer *row = buy(f);
     run_sql(f, "UPDATE operations SET attempts = -1");
     struct buyer *payment = buy(f);
-    run_sql(f, "UPDATE payments SET status = 'lost' WHERE rowid = (SELECT max(rowid) FROM payments)");
+    run_sql(f, "UPDATE payments SET status = 'lost' WHERE id = (SELECT max(id) FROM payments)");
     struct buyer *whole = buy(f);
     f->provider.otherwise = answer_payment(PROVIDER_PAYMENT_SUCCEEDED);
     engine_run_s(f, 60);

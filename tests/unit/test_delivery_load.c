@@ -228,15 +228,15 @@ static void an_outcome_that_the_store_refuses_is_recorded_later_and_not_sent_aga
     struct fixture *f = *state;
     f->fake.endpoints[0] = (struct endpoint){GOOD, 200, NULL};
     struct uuid shop = add_merchant(f, 1, GOOD);
-    run_sql(f, "CREATE TRIGGER refuse BEFORE UPDATE ON outbox WHEN NEW.status = 'delivered'"
-               " BEGIN SELECT RAISE(ABORT, 'no'); END");
+    run_sql(f, "CREATE TRIGGER refuse BEFORE UPDATE ON outbox FOR EACH ROW WHEN (NEW.status = "
+               "'delivered') " REFUSES);
     uint32_t number = append(f, shop, 0);
     start(f);
     run_for_s(f, 10);
     struct delivery_stats stats;
     delivery_stats(f->delivery, &stats);
     assert_int_equal(stats.in_flight, 1);
-    run_sql(f, "DROP TRIGGER refuse");
+    run_sql(f, "DROP TRIGGER refuse /*ON outbox*/");
     run_for_s(f, 2);
     assert_string_equal(event(f, number).status, "delivered");
     assert_int_equal(f->fake.request_count, 1);

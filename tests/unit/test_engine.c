@@ -90,7 +90,7 @@ static void an_answer_that_cannot_be_stored_is_an_error_to_its_buyer(void **stat
     struct fixture *f = *state;
     f->provider.holds = true;
     struct buyer *buyer = buy(f);
-    run_sql(f, "CREATE TRIGGER refuse BEFORE INSERT ON replies BEGIN SELECT RAISE(ABORT, 'no'); END");
+    run_sql(f, "CREATE TRIGGER refuse BEFORE INSERT ON replies FOR EACH ROW " REFUSES);
     engine_run_s(f, 31);
     assert_int_equal(buyer->answers, 1);
     assert_int_equal(buyer->rc, ERR_STORE);

@@ -58,7 +58,7 @@ static int close_two(void **state)
 {
     struct two *two = *state;
     kept_rows_stop(two->db);
-    sqlite_driver.close(two->db);
+    two->db->driver->close(two->db);
     fixture_free(two->other);
     arena_release(&two->arena);
     free(two);
@@ -113,7 +113,7 @@ static bool all_good_now(struct two *two)
 {
     database_begin(two->db, false);
     const bool good = all_good(two);
-    sqlite_driver.rollback(two->db);
+    two->db->driver->rollback(two->db);
     return good;
 }
 
@@ -169,7 +169,7 @@ static void a_transaction_that_has_begun_keeps_what_it_saw(void **state)
     assert_true(all_good(two));
     database_script(two->other->db, changes[0]);
     assert_true(all_good(two));
-    sqlite_driver.rollback(two->db);
+    two->db->driver->rollback(two->db);
     assert_false(all_good_now(two));
 }
 
@@ -195,7 +195,7 @@ static void a_row_read_in_a_transaction_that_is_undone_is_never_used(void **stat
         database_begin(two->db, true);
         database_run(two->db, changes[i]);
         assert_false(all_good(two)); // now kept
-        sqlite_driver.rollback(two->db);
+        two->db->driver->rollback(two->db);
         // After this change a counter would stand where it stood in the lost transaction.
         database_script(two->other->db, "UPDATE merchants SET updated_us = 2");
         assert_true(all_good_now(two));
@@ -208,10 +208,10 @@ static void a_row_read_in_a_job_that_is_undone_is_never_used(void **state)
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         database_begin(two->db, true);
         assert_true(all_good(two));
-        assert_int_equal(sqlite_driver.savepoint(two->db, &two->err), OK);
+        assert_int_equal(two->db->driver->savepoint(two->db, &two->err), OK);
         database_run(two->db, changes[i]);
         assert_false(all_good(two));
-        assert_int_equal(sqlite_driver.rollback_to(two->db, &two->err), OK);
+        assert_int_equal(two->db->driver->rollback_to(two->db, &two->err), OK);
         if (i % 2 == 0) {
             assert_true(all_good(two));
         }
@@ -230,7 +230,7 @@ static void a_key_that_was_unknown_is_asked_for_again(void **state)
     struct api_key_owner owner = {0};
     database_begin(two->db, false);
     assert_int_equal(api_key_find(two->db, new_hash, &two->arena, &key, &owner, &two->err), ERR_NOT_FOUND);
-    sqlite_driver.rollback(two->db);
+    two->db->driver->rollback(two->db);
     struct api_key added = two->key;
     added.id = uuid_new(&random_system, NOW_US);
     memcpy(added.hash, new_hash, sizeof(new_hash));
@@ -239,7 +239,7 @@ static void a_key_that_was_unknown_is_asked_for_again(void **state)
     database_commit(two->other->db);
     database_begin(two->db, false);
     assert_int_equal(api_key_find(two->db, new_hash, &two->arena, &key, &owner, &two->err), OK);
-    sqlite_driver.rollback(two->db);
+    two->db->driver->rollback(two->db);
 }
 
 static void more_rows_than_are_kept_are_all_found(void **state)
@@ -260,7 +260,7 @@ static void more_rows_than_are_kept_are_all_found(void **state)
         assert_int_equal(merchant_get(two->db, &id, &two->arena, &found, &two->err), OK);
         assert_int_equal(found.created_us, number);
     }
-    sqlite_driver.rollback(two->db);
+    two->db->driver->rollback(two->db);
 }
 
 static void damage_in_a_kept_row_fails_every_job_that_reads_it(void **state)
@@ -274,7 +274,7 @@ static void damage_in_a_kept_row_fails_every_job_that_reads_it(void **state)
         assert_int_equal(api_key_find(two->db, hash, &two->arena, &key, &owner, &two->err), OK);
         assert_int_equal(db_result(two->db, OK, &two->err), ERR_STORE);
         assert_string_equal(two->err.message, "database: the file is damaged (a value in the column prefix)");
-        sqlite_driver.rollback(two->db);
+        two->db->driver->rollback(two->db);
     }
 }
 

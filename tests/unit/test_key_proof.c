@@ -83,7 +83,8 @@ static void a_key_that_is_replaced_while_it_proves_its_account_gives_way_to_the_
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_charge_reads_no_other_payment_while_its_key_is_the_present_one),
+        ONLY_SQLITE("a text cannot hold bytes that are no characters",
+                    TEST(a_charge_reads_no_other_payment_while_its_key_is_the_present_one)),
         TEST(a_merchant_cannot_end_a_charge_while_the_next_key_may_belong_to_its_account),
         TEST(a_key_that_is_replaced_while_it_proves_its_account_gives_way_to_the_next),
     };

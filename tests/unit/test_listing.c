@@ -255,8 +255,10 @@ int main(void)
         TEST(a_cursor_within_a_time_range_keeps_both_bounds),
         TEST(conditions_hold_together_and_each_in_both_modes),
         TEST(amounts_of_all_currencies_are_on_one_scale),
-        TEST(the_statements_of_the_shapes_asked_last_are_kept_and_no_more),
-        TEST(a_list_read_while_the_same_list_is_read_has_its_own_statement),
+        ONLY_SQLITE("the statements that SQLite keeps",
+                    TEST(the_statements_of_the_shapes_asked_last_are_kept_and_no_more)),
+        ONLY_SQLITE("the statements that SQLite keeps",
+                    TEST(a_list_read_while_the_same_list_is_read_has_its_own_statement)),
         TEST(a_text_that_is_no_sql_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,7 +190,7 @@ static _Noreturn void migrate_and_exit(const char *database)
     enum errc result = sqlite_driver.open(database, true, &db, &err);
     if (result == OK) {
         result = migrate_steps(db, steps, 3, &err);
-        sqlite_driver.close(db);
+        db->driver->close(db);
     }
     if (result != OK) {
         fprintf(stderr, "%s\n", err.message);

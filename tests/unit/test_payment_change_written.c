@@ -1,5 +1,6 @@
 // What a change writes next to the status: the payer's action, the cancel that is due at the provider, and
 // the merchant's events.
+#include "database.h"
 #include "tx_fixture.h"
 
 #include "base/json.h"
@@ -173,8 +174,10 @@ static void an_event_that_cannot_be_written_fails_the_change(void **state)
     struct payment payment = insert_payment(f, PAYMENT_PENDING);
     struct tx tx = tx_of(f);
     struct provider_payment reported = answer_payment(PROVIDER_PAYMENT_SUCCEEDED).payment;
-    run_sql(f, "CREATE TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END");
-    assert_int_equal(payment_apply_reported(&tx, &payment, &reported, &f->err), ERR_STORE);
+    run_sql(f, "CREATE TRIGGER refuse BEFORE INSERT ON outbox FOR EACH ROW " REFUSES);
+    assert_int_equal(
+        DATABASE_UNDONE(f->db, payment_apply_reported(&tx, &payment, &reported, &f->err), &f->err),
+        ERR_STORE);
 }
 
 // They are sent in the order of their ids, and the second is one that a merchant must not see before the

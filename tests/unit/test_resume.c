@@ -170,10 +170,8 @@ static struct fake_call die_at(struct fixture *f, const struct kind *kind, enum 
         first = f->provider.calls[0];
     }
     if (point == ANSWERED) {
-        run_sql(f, "CREATE TRIGGER refuse_update BEFORE UPDATE ON operations BEGIN"
-                   " SELECT RAISE(ABORT, 'no'); END");
-        run_sql(f, "CREATE TRIGGER refuse_delete BEFORE DELETE ON operations BEGIN"
-                   " SELECT RAISE(ABORT, 'no'); END");
+        run_sql(f, "CREATE TRIGGER refuse_update BEFORE UPDATE ON operations FOR EACH ROW " REFUSES);
+        run_sql(f, "CREATE TRIGGER refuse_delete BEFORE DELETE ON operations FOR EACH ROW " REFUSES);
     }
     if (point >= ANSWERED) {
         answer_held(f, kind);
@@ -181,8 +179,8 @@ static struct fake_call die_at(struct fixture *f, const struct kind *kind, enum 
     }
     engine_crash(f);
     if (point == ANSWERED) {
-        run_sql(f, "DROP TRIGGER refuse_update");
-        run_sql(f, "DROP TRIGGER refuse_delete");
+        run_sql(f, "DROP TRIGGER refuse_update /*ON operations*/");
+        run_sql(f, "DROP TRIGGER refuse_delete /*ON operations*/");
     }
     return first;
 }

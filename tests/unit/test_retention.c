@@ -169,7 +169,7 @@ int main(void)
         TEST(finished_events_are_deleted_when_they_are_old),
         TEST(records_of_transactions_are_deleted_after_a_day),
         TEST(a_busy_database_is_left_alone_but_for_a_step_a_second),
-        TEST(what_is_deleted_makes_room_in_the_file),
+        ONLY_SQLITE("the pages of the file", TEST(what_is_deleted_makes_room_in_the_file)),
         TEST(a_paid_payment_outlives_its_answer_its_event_and_its_history),
         TEST(a_history_keeps_what_the_service_asks_it_for),
         TEST(what_is_kept_for_a_hundred_years_is_not_deleted),

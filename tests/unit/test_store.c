@@ -305,8 +305,8 @@ int main(void)
         TEST(a_full_queue_takes_only_what_must_be_settled),
         TEST(closing_finishes_what_is_queued),
         TEST(without_threads_a_job_runs_at_once_and_is_done_later),
-        TEST(the_log_does_not_grow_with_the_database),
-        TEST(without_threads_the_log_does_not_grow_either),
+        ONLY_SQLITE("the write-ahead log", TEST(the_log_does_not_grow_with_the_database)),
+        ONLY_SQLITE("the write-ahead log", TEST(without_threads_the_log_does_not_grow_either)),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,6 +123,12 @@ def tables(database):
     return [name for name, in database.execute(listed).fetchall()]
 
 
+def is_whole(database):
+    """Whether SQLite finds its file intact. PostgreSQL looks after its own."""
+    return (not isinstance(database, sqlite3.Connection) or
+            database.execute("PRAGMA integrity_check").fetchone() == ("ok",))
+
+
 def stored_events(server, merchant):
     """The ids of the merchant's Stripe events that are recorded, oldest first."""
     return [row[0] for row in rows_of(server, "SELECT event_id FROM inbox WHERE merchant_id = ? ORDER BY received_us",
@@ -141,7 +147,7 @@ def kept_values(server):
         for table in tables(database):
             rows = database.execute(f"SELECT * FROM {table}")
             columns = [column[0] for column in rows.description]
-            for row in rows:
+            for row in sorted(rows.fetchall(), key=repr):
                 yield from ((table, column, value) for column, value in zip(columns, row))
 
 
