@@ -29,7 +29,7 @@ def proxy(postgresql):
 @pytest.fixture
 def merchant(start_server, sandbox, postgresql, proxy):
     postgresql.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    server = start_server(sandbox.url, database=uri(proxy))
+    server = start_server(sandbox.url, database=uri(proxy), stripe_timeout="1s", patience="2s")
     return Merchant.with_stripe(server)
 
 
@@ -47,3 +47,22 @@ def test_a_lost_commit_is_looked_up(how, merchant, proxy, postgresql, sandbox):
     ruled_out = int(postgresql.sql("SELECT count(*) FROM commits WHERE committed = 0"))
     if how != "late":  # the server may not yet have the row when the service looks
         assert (ruled_out > 0) == (how == "unsent")
+
+
+def test_an_outcome_that_stays_unknown_is_said_to_be(merchant, proxy, sandbox):
+    """The server cannot be asked for longer than the service looks. The caller repeats the request."""
+    body = {"amount": "5.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
+    proxy.refuse_after_cut = True
+    proxy.cut_commit("unanswered", after=b"INSERT INTO payments ")
+    refused = merchant.api.post("/v1/payments", body, idempotency_key="order-1", expect=503)
+    assert refused.codes == ["OUTCOME_UNKNOWN"] and refused.headers["Retry-After"]
+    proxy.refusing = False
+
+    def repeated():
+        answer = merchant.api.post("/v1/payments", body, idempotency_key="order-1")
+        assert answer.status == 201 or answer.status in (409, 503), answer
+        return answer.status == 201 and merchant.payment(answer.data["id"])["status"] == "completed"
+    wait_until(repeated, what="the payment", timeout=60)
+    ledger = Ledger(sandbox, merchant)
+    ledger.check()
+    assert len(ledger.payments) == 1

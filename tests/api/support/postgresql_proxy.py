@@ -19,8 +19,11 @@ class PostgresqlProxy:
     def __init__(self, server):
         self.server = server
         self.cut = None
+        self._after = b""
         self.cuts = 0
         self.commits_until_cut = 0
+        self.refusing = False  # new connections
+        self.refuse_after_cut = False
         self._dropping = threading.Event()
         self._lock = threading.Lock()
         self._sockets = []
@@ -28,10 +31,10 @@ class PostgresqlProxy:
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut_commit(self, how, number=1):
-        """At the COMMIT with this number, counted from now on."""
+    def cut_commit(self, how, number=1, after=b""):
+        """At the COMMIT with this number, counted from now on, on a connection that has sent this text before."""
         with self._lock:
-            self.cut, self.commits_until_cut = how, number
+            self.cut, self.commits_until_cut, self._after = how, number, after
 
     def drop_everything(self):
         self._dropping.set()
@@ -45,7 +48,11 @@ class PostgresqlProxy:
         with contextlib.suppress(OSError):
             while True:
                 client = self._listener.accept()[0]
-                server = socket.create_connection(("127.0.0.1", self.server.port)) if not self._dropping.is_set() else None
+                if self.refusing:
+                    client.close()
+                    continue
+                server = (socket.create_connection(("127.0.0.1", self.server.port))
+                          if not self._dropping.is_set() else None)
                 self._sockets += [client] + ([server] if server else [])
                 if server:
                     for one in (client, server):
@@ -64,6 +71,7 @@ class PostgresqlProxy:
                 return None
             how, self.cut = self.cut, None
             self.cuts += 1
+            self.refusing = self.refuse_after_cut
             return how
 
     def _from_client(self, client, server, lost):
@@ -72,10 +80,12 @@ class PostgresqlProxy:
             client.sendall(b"N")
             start = _read_start(client)
         server.sendall(start)
+        after = False
         while True:
             message = _read_message(client)
+            after = after or self._after != b"" and self._after in message
             self._wait_while_dropping()
-            how = self._take_cut() if message[:1] == b"P" and COMMIT_SENT in message else None
+            how = self._take_cut() if (after or not self._after) and message[:1] == b"P" and COMMIT_SENT in message else None
             if how == "unsent":
                 break
             if how == "unanswered":
