@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "store/copy.h"
+#include "store/store.h"
 
 #define LINE_US (10 * US_PER_S) // between lines, where standard error is no terminal
 #define REDRAW_US (US_PER_S / 5)
@@ -107,6 +108,10 @@ int cmd_copy(const struct command_about *about, int argc, char **argv)
     if (from == NULL || (to == NULL) != cancels) {
         return command_misuse("usage: paymentsd copy --from DATABASE --to DATABASE, or paymentsd copy "
                               "--cancel --from DATABASE");
+    }
+    if (!store_knows(from) || (to != NULL && !store_knows(to))) {
+        return command_misuse("--%s: must be sqlite:PATH or postgresql://USER@HOST/NAME",
+                              store_knows(from) ? "to" : "from");
     }
     return cancels ? cancel(&command, from) : copy(&command, from, to);
 }

@@ -292,11 +292,19 @@ static enum errc for_each_table(struct side *source, struct side *target, struct
     return rc;
 }
 
+static enum errc hold(struct side *target, struct err *err)
+{
+    return copy_mark_hold(target->db, err);
+}
+
 static enum errc copy_and_compare(struct side *source, struct side *target,
                                   const struct copy_options *options, struct err *err)
 {
     struct work work = {.options = options, .progress.phase = COPY_PHASE_ROWS};
-    enum errc rc = in_transaction(source, false, count_all, err);
+    enum errc rc = in_transaction(target, true, hold, err);
+    if (rc == OK) {
+        rc = in_transaction(source, false, count_all, err);
+    }
     if (rc == OK) {
         rc = in_transaction(target, false, count_all, err);
     }

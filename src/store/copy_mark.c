@@ -41,6 +41,13 @@ enum errc copy_mark_put(struct db *db, const struct copy_mark *mark, struct err 
                   DB_STR("copy"), DB_BYTES(&stored, sizeof(stored)));
 }
 
+enum errc copy_mark_hold(struct db *db, struct err *err)
+{
+    DB_ROWS(rows);
+    return db_one(db, &rows, "another copy has finished this one", err,
+                  "SELECT value FROM meta WHERE name = $1" LOCKED, DB_STR("copy"));
+}
+
 enum errc copy_mark_check(const struct copy_mark *mark, struct err *err)
 {
     switch (mark->role) {

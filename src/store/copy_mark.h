@@ -23,6 +23,9 @@ struct copy_mark {
 enum errc copy_mark_get(struct db *db, struct copy_mark *mark, struct err *err) MUST_CHECK;
 // COPY_NONE removes it.
 enum errc copy_mark_put(struct db *db, const struct copy_mark *mark, struct err *err) MUST_CHECK;
+// Of a target: waits for the transaction of a copy that was killed, which its server may still be carrying
+// out, and keeps others waiting until this transaction ends. ERR_NOT_FOUND: it has no mark any more.
+enum errc copy_mark_hold(struct db *db, struct err *err) MUST_CHECK;
 // ERR_CONFIG with one plain line: the service may not run on a database with this mark.
 enum errc copy_mark_check(const struct copy_mark *mark, struct err *err) MUST_CHECK;
 // The same for the database's own.

@@ -1,6 +1,7 @@
 // See copy_rows.h. A transaction on either side holds one batch. The calling thread.
 #include "store/copy_rows.h"
 
+#include "store/copy_mark.h"
 #include "store/copy_row.h"
 #include "store/driver.h"
 
@@ -129,7 +130,10 @@ static enum errc copy_batch(struct copy_rows *copy, struct statements *statement
     if (rc != OK) {
         return rc;
     }
-    rc = insert_batch(copy, statements, position, count, err);
+    rc = copy_mark_hold(copy->to, err);
+    if (rc == OK) {
+        rc = insert_batch(copy, statements, position, count, err);
+    }
     copy->from->driver->rollback(copy->from);
     if (rc != OK) {
         copy->to->driver->rollback(copy->to);

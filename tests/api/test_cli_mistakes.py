@@ -43,7 +43,8 @@ WRONG = {"listen": "banana", "database": "banana", "stripe-api-base": "banana", 
          "patience": "banana", "log-level": "banana", "config": "/nonexistent"}
 COMMANDS = [["serve"], ["migrate"], ["check-config"], ["createapikey"], ["createmerchant", "--name", "shop"], ["createsuperadmin"],
             ["updatemerchant", "--merchant", "shop", "--active", "false"], ["listmerchants"], ["listapikeys"], ["revokeapikey", "sk_live_x"],
-            ["verify-audit"], ["backup", "copy.db"], ["rotate-master-key"], ["healthcheck"]]
+            ["verify-audit"], ["backup", "copy.db"], ["rotate-master-key"], ["healthcheck"],
+            ["copy", "--from", "sqlite:a.db", "--to", "sqlite:b.db"]]
 
 
 @pytest.mark.parametrize("name", WRONG)

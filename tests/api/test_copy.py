@@ -213,6 +213,13 @@ def test_a_copy_says_what_it_needs(nothing, words):
     assert nothing.refused(*words, status=2).startswith("usage: paymentsd copy --from DATABASE --to DATABASE")
 
 
+@pytest.mark.parametrize("wrong", ["from", "to"])
+def test_a_database_of_no_kind_is_refused(nothing, wrong):
+    names = {"from": "sqlite:a.db", "to": "sqlite:b.db"} | {wrong: "banana"}
+    message = nothing.refused("copy", "--from", names["from"], "--to", names["to"], status=2)
+    assert message == f"--{wrong}: must be sqlite:PATH or postgresql://USER@HOST/NAME"
+
+
 def test_a_copy_of_nothing_makes_nothing(nothing, tmp_path):
     message = nothing.refused("copy", "--from", f"sqlite:{tmp_path}/missing.db", "--to", f"sqlite:{tmp_path}/new.db")
     assert "missing.db" in message
