@@ -25,7 +25,10 @@ enum errc postgres_begin(struct db *db, bool write, struct err *err)
 
 enum errc postgres_undo(struct postgres *postgres, const char *sql, struct err *err)
 {
-    enum errc rc = postgres_pipeline_sync(postgres, NULL); // fails if a command did: it is being undone
+    enum errc rc = OK;
+    if (postgres->failure.code != OK || postgres->pending_count > 0) {
+        rc = postgres_pipeline_sync(postgres, NULL); // fails if a command did: it is being undone
+    }
     rc = postgres_control(postgres, POSTGRES_RUN, sql, err);
     return rc == OK ? postgres_pipeline_sync(postgres, err) : rc;
 }
