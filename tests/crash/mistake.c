@@ -17,8 +17,8 @@ static const struct mistake mistakes[] = {
     // Rows are read and not locked. A claim still skips locked rows.
     {"no-row-lock", "", " FOR UPDATE", NULL},
     // Whoever sent an event records the outcome, whoever has its lease now.
-    {"lease-not-checked", "UPDATE outbox SET status = $3", "status = 'processing'",
-     "$2 > 0 AND coalesce($8, '') >= ''"},
+    {"lease-not-checked", "SELECT 1 FROM outbox WHERE id = $1", "status = 'processing'",
+     "$2 > 0 AND CAST($3 AS BYTEA) IS NOT NULL"},
     // A COMMIT whose answer was lost is taken for carried out.
     {"commit-guessed", "INSERT INTO commits", "RETURNING committed", "RETURNING CAST(1 AS BIGINT)"},
 };

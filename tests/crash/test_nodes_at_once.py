@@ -104,7 +104,8 @@ def test_a_node_that_stands_still_in_a_transaction_loses_its_locks(nodes):
                    what="the node to wait for the payment's row")
         nodes.pause(slow)
         holder.rollback()  # the stopped node gets the row
-    other.api(key).post("/v1/refunds", body, idempotency_key="refund-2", expect=201)
+    wait_until(lambda: other.api(key).post("/v1/refunds", body, idempotency_key="refund-2").status == 201, timeout=15,
+               what="the other node to get the row")
     nodes.resume(slow)
     assert refunding.result().status == 201
     wait_until(lambda: nodes.payment(payment["id"])["amount_refunded"] == "2.00", what="both refunds")
