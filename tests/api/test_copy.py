@@ -31,7 +31,7 @@ def databases(tmp_path):
 
 
 @pytest.fixture
-def shop(start_server, nghttpx, receiver, databases):
+def shop(databases, start_server, nghttpx, receiver):
     server = start_server(**nghttpx.settings, database=databases[0], reconcile_interval="250ms", events_interval="1h",
                           webhook_schedule=",".join(["1"] * 30))
     shop = Merchant.with_stripe(server)
