@@ -44,7 +44,6 @@ FUNCTIONS = {"cast", "coalesce", "count", "exists", "extract", "length", "lower"
 FUNCTIONS_ALLOWED = {
     "src/store/payments.c": ({"id_after"}, "ours: store/sqlite/functions.c, store/postgres/schema.c"),
     "src/store/schema.c": ({"email_fold", "randomblob"}, "SQLite's; PostgreSQL has its own words for these steps"),
-    "src/store/postgres/open.c": ({"set_config", "current_setting"}, "a session's settings; all three databases have it"),
     "src/store/postgres/schema.c": ({"advance_generation", "id_after", "decode", "replace", "gen_random_uuid", "get_byte",
                                      "set_byte", "substring"}, "what the two functions need; all three databases have it"),
 }

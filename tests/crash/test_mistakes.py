@@ -1,4 +1,5 @@
 """Mistakes that only show with many writers are planted in the service (mistake.c), one at a time. A test finds each."""
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -6,6 +7,7 @@ import sys
 
 import pytest
 
+from support.postgresql import Cluster
 from support.waiting import scaled
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
@@ -24,7 +26,9 @@ def test_a_planted_mistake_is_found(binary, mistake):
     if not library:
         pytest.skip("the library is not for a sanitizer's build")
     file, name = FOUND_BY[mistake]
-    environment = {**os.environ, "PAYMENTSD": str(binary), "LD_PRELOAD": library, "MISTAKE": mistake}
-    done = subprocess.run([sys.executable, "-m", "pytest", "-x", TESTS / file, "-k", name], env=environment, text=True,
-                          stdout=subprocess.PIPE, cwd=(TESTS / file).parent, timeout=scaled(TIMEOUT_S), check=False)
+    with contextlib.closing(Cluster()) as cluster:
+        environment = {**os.environ, "PAYMENTSD": str(binary), "LD_PRELOAD": library, "MISTAKE": mistake,
+                       "TEST_POSTGRESQL": cluster.uri}
+        done = subprocess.run([sys.executable, "-m", "pytest", "-x", TESTS / file, "-k", name], env=environment, text=True,
+                              stdout=subprocess.PIPE, cwd=(TESTS / file).parent, timeout=scaled(TIMEOUT_S), check=False)
     assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout[-5000:]
