@@ -39,6 +39,7 @@ def test_the_list_is_read_to_its_end(impatient_shop, stub_stripe):
     stub_stripe.answer_always(*CHARGE, LOOKED_UP["idempotency_error"])
     stub_stripe.answer_always(*LIST, Answer(503))
     payment = pay_in_vain(impatient_shop).data
+    stub_stripe.wait_for(*LIST)
     ours, = stub_stripe.objects("payment_intent")
     account = stub_stripe.model.accounts[impatient_shop.stripe_key]
     for _ in range(250):  # newer ones of others, which come before ours

@@ -49,6 +49,23 @@ static void a_postponed_webhook_is_not_late_when_the_clock_went_back_during_a_st
     assert_in_range(event_due_in_s(f), 200, 360); // that the service runs is noted once a minute
 }
 
+static void a_webhook_is_not_late_when_a_process_with_a_clock_ahead_ended_at_once(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    engine_run_s(f, 20);
+    engine_crash(f);
+    jump_s(f, 36000);
+    engine_begin(f);
+    engine_run_s(f, 1);
+    add_event_due_in_s(f, 300);
+    engine_crash(f);
+    jump_s(f, -36000);
+    engine_begin(f);
+    engine_run_s(f, 1);
+    assert_in_range(event_due_in_s(f), 290, 310);
+}
+
 // The clock was ahead for so short a time that nobody noted it.
 static void a_webhook_that_is_due_in_a_year_is_due_now(void **state)
 {
@@ -141,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_postponed_webhook_keeps_its_delay_when_the_clock_goes_back),
         TEST(a_postponed_webhook_is_not_late_when_the_clock_went_back_during_a_stop),
+        TEST(a_webhook_is_not_late_when_a_process_with_a_clock_ahead_ended_at_once),
         TEST(a_webhook_that_is_due_in_a_year_is_due_now),
         TEST(a_payment_is_checked_although_the_clock_was_ahead_before_a_restart),
         TEST(an_operation_left_by_a_clock_ahead_is_not_checked_all_the_time),

@@ -126,7 +126,9 @@ static enum errc take_up(const struct engine *engine, struct tx *tx, enum engine
             rc = kind->start(engine, tx, start, alive_us, err);
         }
     }
-    return rc;
+    // Times that this process writes may be ahead, if its clock is. The next process must know, even if this
+    // one ends before the janitor records that it is alive.
+    return rc == OK && alive_us < now_us ? meta_alive_put(tx->db, now_us, err) : rc;
 }
 
 // A node that joins others has nothing to take up: they never stopped, and they trust the database. Who finds
