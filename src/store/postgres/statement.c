@@ -107,7 +107,8 @@ static enum errc make_room(struct postgres *postgres, struct err *err)
 {
     PGresult *rows = NULL;
     enum errc rc = postgres->lost ? postgres_failed(postgres, NULL, err) : OK;
-    if (rc == OK && postgres->pending_count + 3 > POSTGRES_PENDING_MAX) { // a PREPARE, its statement, a sync
+    // A DEALLOCATE, a PREPARE, its statement, a sync.
+    if (rc == OK && postgres->pending_count + 4 > POSTGRES_PENDING_MAX) {
         rc = postgres_pipeline_read(postgres, &rows, err);
         PQclear(rows);
     }
