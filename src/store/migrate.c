@@ -128,8 +128,9 @@ enum errc migrate_steps(struct db *db, const char *const *steps, size_t count, s
             db->driver->rollback(db);
         }
         // Another program was faster, or works on the same step for longer than a lock is waited for.
-        tries = db_lost_conflict(rc) && version == before ? tries + 1 : 0;
-        rc = db_lost_conflict(rc) && tries < db->driver->tries ? OK : rc;
+        const bool again = db_lost_conflict(rc) || rc == ERR_STORE_AWAY;
+        tries = again && version == before ? tries + 1 : 0;
+        rc = again && tries < db->driver->tries ? OK : rc;
     }
     return rc;
 }

@@ -2,11 +2,13 @@
 import contextlib
 import os
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support.database import connect
 from support.place import Place
+from support.waiting import wait_until
 
 NEEDS_TABLES = [["createsuperadmin"], ["createmerchant", "--name", "shop"], ["createapikey"], ["listapikeys"], ["listmerchants"],
                 ["updatemerchant", "--merchant", "shop", "--active", "false"], ["revokeapikey", "sk_live_x"],
@@ -105,3 +107,20 @@ def test_a_role_without_rights_is_told_so(place):
 def test_a_schema_that_does_not_exist_is_not_taken_for_an_empty_database(nothing):
     nothing.settings = {"database": at(nothing, "test_", "never_made_")}
     assert "schema" in nothing.refused("migrate")
+
+
+def test_a_node_waits_for_a_step_that_takes_another_longer_than_a_lock_is_waited_for(nothing):
+    with contextlib.closing(connect(nothing)) as other, ThreadPoolExecutor(1) as node:
+        other.execute("CREATE TABLE schema_version (version BIGINT PRIMARY KEY)")
+        other.commit()
+        (pid,), = other.execute("INSERT INTO schema_version VALUES (1) RETURNING pg_backend_pid()").fetchall()
+        waits = set()
+        migrating = node.submit(nothing.run, "migrate")
+
+        def waited_twice():
+            waits.update(nothing.sql("SELECT xact_start FROM pg_stat_activity WHERE ? = ANY (pg_blocking_pids(pid))", pid))
+            return len(waits) == 2 or migrating.done()
+
+        wait_until(waited_twice)
+        other.rollback()
+        migrating.result()
