@@ -83,6 +83,36 @@ static enum errc set_mark(struct side *side, enum copy_role role, struct err *er
     return in_transaction(side, true, write_mark, err);
 }
 
+// Locks the source's mark and reads it again: where there is no claim, a copy may be cancelled while it runs.
+static enum errc hold_source(struct side *source, struct err *err)
+{
+    const struct uuid id = source->mark.id;
+    enum errc rc = copy_mark_hold(source->db, err);
+    if (rc == OK) {
+        rc = read_mark(source, err);
+    }
+    return rc == ERR_NOT_FOUND || (rc == OK && !uuid_equal(&source->mark.id, &id))
+               ? err_set(err, ERR_CONFIG, "the copy was cancelled")
+               : rc;
+}
+
+static enum errc leave_source(struct side *source, struct err *err)
+{
+    const enum errc rc = hold_source(source, err);
+    source->mark.role = COPY_LEFT;
+    return rc == OK ? write_mark(source, err) : rc;
+}
+
+static enum errc stay_on_source(struct side *source, struct err *err)
+{
+    const enum errc rc = hold_source(source, err);
+    if (rc != OK || source->mark.role != COPY_LEAVING) {
+        return rc != OK ? rc : copy_mark_check(&source->mark, err);
+    }
+    source->mark.role = COPY_NONE;
+    return write_mark(source, err);
+}
+
 // Claims and opens it. No service can start on it meanwhile, where only one may run.
 static enum errc side_open(struct side *side, const char *name, struct err *err)
 {
@@ -337,7 +367,7 @@ enum errc store_copy(const struct copy_options *options, int64_t *rows, struct e
         rc = copy_and_compare(&source, &target, options, err);
     }
     if (rc == OK) {
-        rc = set_mark(&source, COPY_LEFT, err);
+        rc = in_transaction(&source, true, leave_source, err);
     }
     if (rc == OK) {
         rc = set_mark(&target, COPY_NONE, err);
@@ -357,7 +387,7 @@ enum errc store_copy_cancel(const char *from, struct err *err)
     case COPY_NONE:
         return err_set(err, ERR_CONFIG, "there is no copy to cancel: the service may run on this database");
     case COPY_LEAVING:
-        return set_mark(&source, COPY_NONE, err);
+        return in_transaction(&source, true, stay_on_source, err);
     case COPY_UNFINISHED:
     case COPY_LEFT:
     case COPY_ROLES:

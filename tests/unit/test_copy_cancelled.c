@@ -1,0 +1,84 @@
+// A copy that is cancelled while it runs does not finish: the service may already run on the source again.
+// Where a database is claimed, nobody can cancel it meanwhile.
+#include "base/require.h"
+#include "database.h"
+#include "store/copy.h"
+#include "store/store.h"
+
+struct fixture {
+    struct scratch scratch;
+    char to[160];
+    struct err err;
+    bool is_comparing;
+    bool is_cancelled;
+};
+
+static enum errc nothing(struct db *db, void *context, struct err *err)
+{
+    (void)db;
+    (void)context;
+    (void)err;
+    return OK;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    REQUIRE(f != NULL);
+    scratch_make(&f->scratch);
+    snprintf(f->to, sizeof(f->to), "sqlite:%s/to.db", f->scratch.directory);
+    assert_int_equal(store_run_once(f->scratch.database, nothing, NULL, &f->err), OK);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    scratch_remove(&f->scratch);
+    free(f);
+    return 0;
+}
+
+static enum copy_role role_of(const char *database)
+{
+    struct err err;
+    struct copy_mark mark;
+    struct db *db = database_open(database, false);
+    database_begin(db, false);
+    assert_int_equal(copy_mark_get(db, &mark, &err), OK);
+    db->driver->rollback(db);
+    db->driver->close(db);
+    return mark.role;
+}
+
+static void cancel_late(void *context, const struct copy_progress *progress)
+{
+    struct fixture *f = context;
+    if (progress->phase == COPY_PHASE_COMPARE && !f->is_comparing) {
+        struct err err;
+        f->is_comparing = true;
+        f->is_cancelled = store_copy_cancel(f->scratch.database, &err) == OK;
+    }
+}
+
+static void a_copy_that_is_cancelled_while_it_runs_does_not_finish(void **state)
+{
+    struct fixture *f = *state;
+    const struct copy_options options = {f->scratch.database, f->to, cancel_late, f};
+    int64_t rows = 0;
+    const enum errc rc = store_copy(&options, &rows, &f->err);
+    assert_int_equal(f->is_cancelled, getenv("TEST_POSTGRESQL") != NULL);
+    assert_int_equal(rc, f->is_cancelled ? ERR_CONFIG : OK);
+    assert_int_equal(role_of(f->scratch.database), f->is_cancelled ? COPY_NONE : COPY_LEFT);
+    assert_int_equal(role_of(f->to), f->is_cancelled ? COPY_UNFINISHED : COPY_NONE);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_copy_that_is_cancelled_while_it_runs_does_not_finish, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
