@@ -65,10 +65,12 @@ static void ask(const struct batch_source *source, struct db *db, struct store_j
 }
 
 // What the jobs are going to ask is sent at once, so that they wait once, and not once for each query.
-static void all_ask(const struct batch_source *source, struct db *db, struct list *jobs)
+// Whether any has asked.
+static bool all_ask(const struct batch_source *source, struct db *db, struct list *jobs)
 {
+    bool any = false;
     if (db->driver->forget_asked == NULL) {
-        return;
+        return false;
     }
     kept_rows_check(db); // most jobs begin with kept rows
     db->asking = true;
@@ -77,9 +79,11 @@ static void all_ask(const struct batch_source *source, struct db *db, struct lis
         struct store_job *job = job_of(link);
         if (job->ahead != NULL && !is_repeated(jobs, job)) {
             ask(source, db, job);
+            any = true;
         }
     }
     db->asking = false;
+    return any;
 }
 
 enum errc batch_run(const struct batch_source *source, struct db *db, struct store_job *job)
@@ -165,7 +169,7 @@ static enum errc run_together(const struct batch_source *source, struct db *db, 
         return rc;
     }
     if (!savepoints) {
-        all_ask(source, db, jobs);
+        (void)all_ask(source, db, jobs);
     }
     LIST_EACH_SAFE(jobs, link, after)
     {
@@ -280,13 +284,14 @@ static void read_one(const struct batch_source *source, struct db *db, struct st
 
 size_t batch_read(const struct batch_source *source, struct db *db, struct list *jobs, struct list *finished)
 {
-    const int64_t until_us = loop_mono_us(source->loop) + READ_US_MAX;
     size_t count = 0;
     REQUIRE(!list_empty(jobs));
     bool begun = db->driver->begin(db, false, NULL) == OK; // or the first job tries again
-    if (begun) {
-        all_ask(source, db, jobs);
+    if (begun && all_ask(source, db, jobs)) {
+        db_asked(db->driver->settle(db, NULL)); // a failure meets the first job again
     }
+    // What was asked for all is no time of theirs: a job that does not run now is asked for again.
+    const int64_t until_us = loop_mono_us(source->loop) + READ_US_MAX;
     do {
         struct store_job *job = job_of(list_take_first(jobs));
         list_append(finished, &job->task.link);

@@ -123,6 +123,28 @@ static void reads_behind_a_slow_one_are_left_to_others(void **state)
     reading.db->driver->close(reading.db);
 }
 
+static void count_ahead(struct store_job *job, struct tx *tx)
+{
+    struct count *count = CONTAINER_OF(job, struct count, job);
+    struct err ignored;
+    DB_ROWS(rows);
+    db_asked(db_query(tx->db, &rows, &ignored, "SELECT count(*) FROM things WHERE id > $1", DB_I64(0)));
+    count->loop->mono_us += 1000;
+}
+
+static void the_time_to_ask_for_all_leaves_no_read_to_others(void **state)
+{
+    struct reading reading;
+    struct count counts[3];
+    open_reading(&reading, *state);
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        add_count(&reading.jobs, &reading.loop, &counts[i], COUNT_OK);
+        counts[i].job.ahead = count_ahead;
+    }
+    assert_int_equal(batch_read(&reading.source, reading.db, &reading.jobs, &reading.finished), 3);
+    reading.db->driver->close(reading.db);
+}
+
 #define THINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup_things, teardown_things)
 
 int main(void)
@@ -131,6 +153,7 @@ int main(void)
         THINGS_TEST(a_read_that_fails_does_not_reach_those_beside_it),
         THINGS_TEST(reads_see_what_was_committed_before_they_began_together),
         THINGS_TEST(reads_behind_a_slow_one_are_left_to_others),
+        THINGS_TEST(the_time_to_ask_for_all_leaves_no_read_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
