@@ -27,7 +27,7 @@ SQLITE_ONLY = {
     "test_payments.py::test_no_credential_is_in_the_data_directory": FILE,
     "test_refunds.py::test_a_refund_after_the_secret_key_was_changed_goes_under_the_present_one":
         "PostgreSQL keeps a replaced key until the next one is replaced, for a payment that another node is making",
-    "test_restored.py": "only a file shows that it was replaced: PostgreSQL's restore needs --accept-restored",
+    "test_restored.py": FILE + ", which shows that it was replaced; test_nodes_restored.py has the rest",
     "test_rotation.py::test_an_interruption_before_the_commit_leaves_the_old_key_in_use_and_the_next_one_to_be_taken_up":
         "stops the command at a call of SQLite's file",
     "test_rotation.py::test_without_a_database_nothing_is_made": FILE,
@@ -38,8 +38,10 @@ SQLITE_ONLY = {
 
 POSTGRESQL_ONLY = {
     "test_nodes_clock.py": "several nodes",
+    "test_nodes_in_flight.py": "several nodes",
     "test_nodes_restored.py": "several nodes",
     "test_nodes_same_key.py": "several nodes",
+    "test_nodes_shared.py": "several nodes",
     "test_nodes_storm.py": "several nodes",
     "test_nodes_takeover.py": "several nodes",
     "test_nodes_upgrade.py": "several nodes",
