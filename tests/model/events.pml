@@ -2,15 +2,16 @@
 //
 // An event is written by a transaction that changes the payment. It is due if all earlier events of the payment have
 // ended, and blocked otherwise; a due event may be leased as it is written. Whoever records the end of an event makes
-// the next one due. Both read what they decide by, so both lock the payment's row first. Each statement is a step of
-// its own, and sees what is committed (READ COMMITTED).
+// the next one due. Appends lock the payment's row, and exclude each other. An append also locks an open event, if
+// there is one, and a record locks its own: so that event cannot end before the new one is there to be made due. Each
+// statement is a step of its own, and sees what is committed (READ COMMITTED).
 //
 // A node may stop for any time between two steps. Any node may be given up at any moment, at most SUSPICIONS times:
 // then its leases are released, and its run has no row any more. (How the take-over and a claim exclude each other is
 // in operations.pml: both are one step here.) It goes on under a new id, and may finish what it had begun. A node may
 // also die, but not the last one.
 //
-// Planted mistakes, by -D: NO_PAYMENT_LOCK, NO_FENCE, CLAIM_BLOCKED.
+// Planted mistakes, by -D: NO_PAYMENT_LOCK, NO_EVENT_LOCK, NO_FENCE, CLAIM_BLOCKED.
 #ifndef NODES
 #define NODES 2
 #endif
@@ -25,14 +26,15 @@
 #endif
 #define IDS (NODES + SUSPICIONS)
 #define NOBODY 255
+#define NOTHING 255
 
 mtype = { none, blocked, due, sent, delivered }; // an event; `sent`: it is leased
-mtype = { free, append, deliver, answered };     // what a node does
+mtype = { free, append, deliver, answered, recording }; // what a node does
 
 mtype event[EVENTS] = none; // in the order of their ids
 byte leased_by[EVENTS] = NOBODY;
 bool payment_locked;
-bool recording[EVENTS]; // locked by the UPDATE of an open transaction
+bool row_locked[EVENTS]; // by an open transaction
 
 bool registered[IDS];
 byte run_id[NODES];
@@ -47,7 +49,8 @@ byte failures;
 
 #define runs(id) (run_id[0] == id && !dead[0] || run_id[1] == id && !dead[1] || run_id[NODES - 1] == id && !dead[NODES - 1])
 #define ended(e) (event[e] == none || event[e] == delivered)
-#define locked(e, id) (recording[e] && leased_by[e] == id)
+#define all_ended (ended(0) && ended(1) && ended(EVENTS - 1))
+#define locked(e, id) (row_locked[e] && leased_by[e] == id)
 #define may_suspect(id) (registered[id] && id != run_id[me] && (!runs(id) || suspicions < SUSPICIONS))
 
 inline register_node() {
@@ -77,6 +80,13 @@ inline unlock_payment() {
     fi
 }
 
+inline unlock_held() {
+    if
+    :: held != NOTHING -> row_locked[held] = false; held = NOTHING
+    :: else
+    fi
+}
+
 // Its id is above those that the transaction sees.
 inline append_event() {
     atomic {
@@ -84,11 +94,27 @@ inline append_event() {
         does = append;
         lock_payment()
     };
+    // SELECT ... FOR UPDATE: of the open events, any one
     atomic {
+        if
+        :: all_ended -> is_blocked = false
+#ifdef NO_EVENT_LOCK
+        :: !all_ended -> is_blocked = true
+#else
+        :: !ended(0) && !row_locked[0] -> is_blocked = true; held = 0
+        :: !ended(1) && !row_locked[1] -> is_blocked = true; held = 1
+#if EVENTS > 2
+        :: !ended(2) && !row_locked[2] -> is_blocked = true; held = 2
+#endif
+#endif
+        fi;
+        if
+        :: held != NOTHING -> row_locked[held] = true
+        :: else
+        fi;
         e = 0;
-        is_blocked = false;
         do
-        :: e < EVENTS && event[e] != none -> is_blocked = is_blocked || !ended(e); e++
+        :: e < EVENTS && event[e] != none -> e++
         :: else -> break
         od;
         live_or_die()
@@ -111,6 +137,7 @@ inline append_event() {
             fi
         :: else
         fi;
+        unlock_held();
         unlock_payment();
         live_or_die()
     }
@@ -125,9 +152,9 @@ inline begin_delivery() {
 inline claim(this) {
     atomic {
 #ifdef CLAIM_BLOCKED
-        does == free && (event[this] == due || event[this] == blocked) ->
+        does == free && (event[this] == due || event[this] == blocked) && !row_locked[this] ->
 #else
-        does == free && event[this] == due ->
+        does == free && event[this] == due && !row_locked[this] ->
 #endif
         if
         :: registered[run_id[me]] ->
@@ -166,29 +193,42 @@ inline send() {
 }
 
 inline record() {
+    // SELECT ... FOR UPDATE WHERE it is still leased by this run: waits for its lock
     atomic {
-        does == answered ->
-        lock_payment();
-        live_or_die()
-    };
-    // UPDATE ... WHERE it is still leased by this run
-    atomic {
+        does == answered && !row_locked[mine] ->
 #ifdef NO_FENCE
         is_mine = true;
 #else
-        is_mine = event[mine] == sent && leased_by[mine] == lease_id && !recording[mine];
-        recording[mine] = recording[mine] || is_mine;
+        is_mine = event[mine] == sent && leased_by[mine] == lease_id;
+        row_locked[mine] = is_mine;
 #endif
-        e = mine + 1;
-        do
-        :: e < EVENTS && event[e] == delivered -> e++
-        :: else -> break
-        od;
-        is_blocked = e < EVENTS && event[e] == blocked; // the next open event is
+        does = recording;
         live_or_die()
     };
-    // COMMIT
+    // whether one is blocked
     atomic {
+        e = 0;
+        do
+        :: e < EVENTS && event[e] != blocked -> e++
+        :: else -> break
+        od;
+        is_blocked = e < EVENTS;
+        live_or_die()
+    };
+    // UPDATE of its own row. Then UPDATE of the oldest of the others that are open, if that is blocked
+    atomic {
+        e = 0;
+        do
+        :: e < EVENTS && (e == mine || ended(e)) -> e++
+        :: else -> break
+        od;
+        is_blocked = is_blocked && is_mine && is_delivered && e < EVENTS;
+        live_or_die()
+    };
+    // That waits for its lock. COMMIT
+    atomic {
+        !is_blocked || !row_locked[e] ->
+        is_blocked = is_blocked && event[e] == blocked;
         if
         :: is_mine && is_delivered ->
             recorded[mine]++;
@@ -202,7 +242,7 @@ inline record() {
         :: is_mine && !is_delivered -> event[mine] = due; leased_by[mine] = NOBODY
         :: else
         fi;
-        recording[mine] = recording[mine] && !is_mine;
+        row_locked[mine] = row_locked[mine] && !is_mine;
         does = free;
         is_mine = false;
         is_blocked = false;
@@ -211,7 +251,6 @@ inline record() {
         lease_id = 0;
         mine = 0;
         e = 0;
-        unlock_payment();
         live_or_die()
     }
 }
@@ -241,7 +280,7 @@ inline take_over(suspect) {
 
 proctype node(byte me) {
     mtype does = free;
-    byte e, mine, lease_id;
+    byte e, mine, lease_id, held = NOTHING;
     bool holds_payment, is_blocked, is_mine, arrives, is_delivered;
     do
     :: append_event()
@@ -263,14 +302,15 @@ proctype node(byte me) {
 #if IDS > 4
     :: take_over(4)
 #endif
-    :: does == free && event[EVENTS - 1] != none && ended(0) && ended(1) && ended(EVENTS - 1) -> break
+    :: does == free && event[EVENTS - 1] != none && all_ended -> break
     od;
     goto end;
 death:
     atomic {
         dead[me] = true;
+        unlock_held();
         unlock_payment();
-        recording[mine] = recording[mine] && !is_mine;
+        row_locked[mine] = row_locked[mine] && !is_mine;
         does = free; mine = 0; lease_id = 0; is_mine = false; is_blocked = false; e = 0
     };
 end:
