@@ -3,6 +3,7 @@
 #include "database.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/arena.h"
@@ -297,6 +298,7 @@ static void a_database_that_a_node_serves_is_refused(void **state)
                                 " VALUES ('\\x01', 'one', 0, 1, 0, 0)");
     const pid_t node = fork();
     if (node == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); // should the test fail
         for (;;) {
             script(f->scratch.database, "UPDATE nodes SET beat = beat + 1");
             (void)usleep(300 * 1000);
