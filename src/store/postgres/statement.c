@@ -171,7 +171,7 @@ static enum errc keep(struct postgres *postgres, const char *sql, const struct p
         return OK;
     }
     const enum errc rc = prepare(postgres, sql, parameters, out, err);
-    if (rc == OK) {
+    if (*out != NULL) {
         (*out)->next = *bucket;
         *bucket = *out;
     }
@@ -181,6 +181,7 @@ static enum errc keep(struct postgres *postgres, const char *sql, const struct p
 static enum errc drop_last_built(struct postgres *postgres, struct err *err)
 {
     struct postgres_statement **last = &postgres->built;
+    REQUIRE(*last != NULL);
     while ((*last)->next != NULL) {
         last = &(*last)->next;
     }
@@ -209,7 +210,7 @@ static enum errc keep_built(struct postgres *postgres, const char *sql, const st
         if (rc == OK) {
             rc = prepare(postgres, sql, parameters, out, err);
         }
-        if (rc != OK) {
+        if (*out == NULL) {
             return rc;
         }
         postgres->db.prepared_total++;
