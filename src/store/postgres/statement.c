@@ -236,7 +236,7 @@ static enum errc send(struct postgres *postgres, const char *sql, keep_fn *keep_
     if (rc == OK) {
         rc = keep_statement(postgres, sql, &parameters, &statement, err);
     }
-    if (rc != OK) {
+    if (statement == NULL) {
         return rc;
     }
     if (statement->advances_generation) {
