@@ -1,7 +1,10 @@
 """Nodes start together on an empty database, and beside nodes of a newer version."""
+import threading
+
 from stub_fixture import pay
 from support.background import InBackground
 from support.database import open_database
+from support.waiting import wait_until
 
 NODES = 3
 
@@ -23,12 +26,25 @@ def test_nodes_that_start_together_migrate_once(start_nodes, stub_stripe):
             database.execute(f"DROP TABLE {name} CASCADE")
         for name in ("advance_generation", "id_after"):
             database.execute(f"DROP FUNCTION IF EXISTS {name} CASCADE")
-    starting = [InBackground(start_nodes, 1, beside=first) for _ in range(NODES)]
-    nodes = [node for call in starting for node in call.result()]
-    with open_database(first) as database:
-        versions = [version for version, in database.execute("SELECT version FROM schema_version ORDER BY version")]
-        assert database.execute("SELECT count(*) FROM nodes").fetchone() == (NODES,)
-    assert versions == list(range(1, len(versions) + 1)) and len(nodes) == NODES
+    nodes, over = [], threading.Event()
+
+    def serve():  # a node is killed when the thread that started it ends
+        nodes.extend(start_nodes(1, beside=first))
+        over.wait()
+
+    serving = [InBackground(serve) for _ in range(NODES)]
+    try:
+        wait_until(lambda: len(nodes) == NODES, what="the nodes")
+        with open_database(first) as database:
+            versions = [version for version, in database.execute("SELECT version FROM schema_version ORDER BY version")]
+            assert database.execute("SELECT count(*) FROM nodes").fetchone() == (NODES,)
+        assert versions == list(range(1, len(versions) + 1))
+        for node in nodes:
+            node.terminate()
+    finally:
+        over.set()
+    for call in serving:
+        call.result()
 
 
 def test_a_node_serves_on_where_a_newer_one_has_added_a_step(start_nodes, start_shops):
