@@ -78,10 +78,21 @@ static void hear(const struct notices *notices, const struct notice *notice)
     }
 }
 
+// What could not be written is told again, as far as there is room.
+static void tell_again(struct notices *notices)
+{
+    const size_t room = NOTICES_TOLD_MAX - notices->told_count;
+    const size_t count = notices->write_count < room ? notices->write_count : room;
+    memmove(notices->told + count, notices->told, notices->told_count * sizeof(notices->told[0]));
+    memcpy(notices->told, notices->writes, count * sizeof(notices->told[0]));
+    notices->told_count += count;
+}
+
 static void exchanged(struct store_job *job)
 {
     struct notices *notices = CONTAINER_OF(job, struct notices, job);
     if (job->result != OK) {
+        tell_again(notices);
         LOG(LOG_WARN, "notices of other nodes could not be exchanged", LOG_STR("error", job->err.message));
     } else {
         notices->number = notices->read_number;
