@@ -21,7 +21,7 @@ from support.server import Server
 from support.stub import StubStripe
 
 # Every test can use the fixtures of these modules.
-pytest_plugins = ["guide_fixture", "nodes_fixture", "sandbox_fixture", "stub_fixture"]
+pytest_plugins = ["guide_fixture", "nodes_fixture", "postgresql_fixture", "sandbox_fixture", "stub_fixture"]
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOG_LINES_SHOWN = 60

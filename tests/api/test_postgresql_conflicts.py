@@ -6,7 +6,7 @@ import pytest
 
 from support.ledger import Ledger
 from support.merchant import Merchant
-from support.postgresql_pair import PostgresqlServer, uri
+from support.postgresql_pair import uri
 
 TABLES = ("payments", "payment_history", "idempotency_keys", "replies", "operations", "outbox", "refunds")
 
@@ -23,13 +23,6 @@ END IF; RETURN NULL; END $$;
 AT_STATEMENT = "CREATE TRIGGER inject AFTER INSERT OR UPDATE OR DELETE ON {} FOR EACH STATEMENT EXECUTE FUNCTION inject();"
 AT_COMMIT = ("CREATE CONSTRAINT TRIGGER inject AFTER INSERT OR UPDATE ON {} DEFERRABLE INITIALLY DEFERRED"
              " FOR EACH ROW EXECUTE FUNCTION inject();")
-
-
-@pytest.fixture(scope="module")
-def postgresql():
-    server = PostgresqlServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture

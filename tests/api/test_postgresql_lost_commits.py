@@ -4,19 +4,12 @@ its callers notice nothing."""
 import pytest
 
 from support.ledger import Ledger
-from support.postgresql_pair import PostgresqlServer, uri
+from support.postgresql_pair import uri
 from support.postgresql_proxy import PostgresqlProxy
 from support.merchant import Merchant
 from support.waiting import wait_until
 
 COMMITS = 8  # a payment's and a refund's, and those that the service makes by itself meanwhile
-
-
-@pytest.fixture(scope="module")
-def postgresql():
-    server = PostgresqlServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture

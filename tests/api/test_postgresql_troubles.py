@@ -8,15 +8,8 @@ import pytest
 
 from support.ledger import Ledger
 from support.merchant import Merchant
-from support.postgresql_pair import PostgresqlServer, uri
+from support.postgresql_pair import uri
 from support.waiting import wait_until
-
-
-@pytest.fixture(scope="module")
-def postgresql():
-    server = PostgresqlServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture
