@@ -78,13 +78,15 @@ enum errc event_feeds_ask(struct db *db, const char *kind, int64_t now_us, int64
         DB_STR(kind), DB_I64(now_us), DB_I64(pace_us));
 }
 
+// The time is hidden from the planner: with the statistics of a small table, PostgreSQL searched all operations
+// that wait.
 enum errc event_feed_hurry(struct db *db, const struct uuid *version_id, const char *kind, int64_t due_us,
                            struct err *err)
 {
     return db_run(db, NULL, err,
                   "UPDATE operations SET next_attempt_us = $3 WHERE subject_id ="
                   " (SELECT credential_id FROM credential_versions WHERE id = $1) AND kind = $2"
-                  " AND attempts = 0 AND next_attempt_us > $3",
+                  " AND attempts = 0 AND coalesce(next_attempt_us, 0) > $3",
                   DB_ID(version_id), DB_STR(kind), DB_I64(due_us));
 }
 
