@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -330,7 +331,8 @@ int main(int argc, char **argv)
     load.port = (uint16_t)strtoul(argv[optind], NULL, 10);
     requests_open(&load.requests, argv[optind + 1]);
     prepare(&load);
-    load.first_number = (uint64_t)clock_us(CLOCK_REALTIME);
+    // At random: several generators may start at the same time.
+    REQUIRE(getrandom(&load.first_number, sizeof(load.first_number), 0) == sizeof(load.first_number));
     load.begin_us = now_us();
     load.end_us = load.begin_us + seconds * US_PER_S;
     run(&load);
