@@ -3,6 +3,8 @@
 // the connection.
 #include "store/batch.h"
 
+#include <string.h>
+
 #include "base/require.h"
 #include "store/driver.h"
 #include "store/kept_rows.h"
@@ -62,6 +64,28 @@ static void ask(const struct batch_source *source, struct db *db, struct store_j
     db->asker = job;
     job->ahead(job, &tx);
     (void)db_take_damage(db); // run meets it again
+}
+
+static bool is_after(const struct store_job *a, const struct store_job *b)
+{
+    return memcmp(a->subject.bytes, b->subject.bytes, sizeof(a->subject.bytes)) > 0;
+}
+
+// By their subjects. So two connections lock the same rows in the same order, and neither has what the other
+// waits for. Jobs about the same subject keep their order.
+static void order(struct list *jobs)
+{
+    struct list ordered;
+    list_init(&ordered);
+    while (!list_empty(jobs)) {
+        struct list *link = list_take_first(jobs);
+        struct list *after = ordered.prev;
+        while (after != &ordered && is_after(job_of(after), job_of(link))) {
+            after = after->prev;
+        }
+        list_append(after->next, link); // before that node
+    }
+    list_splice(jobs, &ordered);
 }
 
 // What the jobs are going to ask is sent at once, so that they wait once, and not once for each query.
@@ -160,11 +184,23 @@ static enum errc run_in_savepoint(const struct batch_source *source, struct db *
     return undone;
 }
 
+static enum errc begin_together(struct db *db, struct err *err)
+{
+    enum errc rc = db->driver->begin(db, true, err);
+    if (rc == OK && db->driver->wait_briefly != NULL) {
+        rc = db->driver->wait_briefly(db, err);
+        if (rc != OK) {
+            db->driver->rollback(db);
+        }
+    }
+    return rc;
+}
+
 // Without savepoints it stops, and nothing is kept, at the first job that spoils the transaction.
 static enum errc run_together(const struct batch_source *source, struct db *db, struct list *jobs,
                               bool savepoints, struct err *err)
 {
-    enum errc rc = db->driver->begin(db, true, err);
+    enum errc rc = begin_together(db, err);
     if (rc != OK) {
         return rc;
     }
@@ -233,6 +269,9 @@ static void run_losers(const struct batch_source *source, struct db *db, struct 
 static enum errc run_all(const struct batch_source *source, struct db *db, struct list *jobs, struct err *err)
 {
     if (jobs->next->next != jobs) {
+        if (db->driver->wait_briefly != NULL) {
+            order(jobs);
+        }
         return run_batch(source, db, jobs, err);
     }
     struct store_job *job = job_of(jobs->next);

@@ -13,10 +13,13 @@ struct schema_change {
     const char *script;
 };
 
+#define DB_WRITERS_MAX 2
+
 struct db_driver {
     const char *prefix; // of the database's name: "sqlite:"
     bool is_file;       // the path of a file follows the prefix. False: a server has the database
     int tries;          // of a job that loses to another connection's transaction
+    int writers;        // connections of one process that write at the same time
     // As store_name.
     const char *(*name)(const char *database, struct arena *arena);
     // Whether the file is a database already. ERR_CONFIG, as `open`. NULL: a server's database is there.
@@ -64,6 +67,8 @@ struct db_driver {
     // As db_lock. NULL: the database has one writer, and needs no locks.
     enum errc (*lock)(struct db *db, const char *sql, const struct db_value *values, size_t count,
                       struct err *err);
+    // This transaction, of several jobs, waits only briefly for locks. NULL: there are none.
+    enum errc (*wait_briefly)(struct db *db, struct err *err);
     // Waits for all that was run. NULL: nothing runs later.
     enum errc (*settle)(struct db *db, struct err *err);
     // Whoever asked ahead (db.asking) no longer finds the answers. NULL: nobody asks ahead.

@@ -39,6 +39,7 @@ struct store_job {
     struct err err;
     // Set by the store.
     struct store *store;
+    int writer;          // of a STORE_WRITE: its number
     int64_t queued_us;   // monotonic; of a request's job
     size_t queued_after; // so many others of its owner
     struct tx tx;

@@ -1,7 +1,8 @@
 // The database and its threads. Work for it is a job: a plain blocking function that runs on a database
-// thread inside a transaction, and comes back to the loop when that transaction is durable. One writer
-// commits the jobs that wait at the same time in one transaction; readers run theirs in one snapshot, which
-// is never older than their submission. A job that fails undoes only itself.
+// thread inside a transaction, and comes back to the loop when that transaction is durable. A writer commits
+// the jobs that wait for it at the same time in one transaction; there are two where the database is a
+// server, and jobs about the same subject have the same. Readers run theirs in one snapshot, which is never
+// older than their submission. A job that fails undoes only itself.
 #pragma once
 
 #include <stdbool.h>

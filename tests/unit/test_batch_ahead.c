@@ -7,13 +7,33 @@
 
 static const struct batch_source source = {.loop = NULL};
 
+static int64_t runs; // so far
+
 // Adds one to a row's number, after it has asked ahead what that is.
 struct addition {
     struct store_job job;
     int64_t id;
     int64_t seen;
     bool is_asked; // ahead
+    int64_t run;   // which one it was
+    char lock_timeout[16];
 };
+
+// "": the database has none.
+static enum errc read_lock_timeout(struct db *db, char text[16], struct err *err)
+{
+    DB_ROWS(rows);
+    if (db->driver->wait_briefly == NULL) {
+        return OK;
+    }
+    const enum errc rc =
+        db_one(db, &rows, "no setting", err, "SELECT CAST(current_setting('lock_timeout') AS TEXT)");
+    if (rc == OK) {
+        ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+        (void)snprintf(text, 16, "%s", db_text(&rows, 0, &arena));
+    }
+    return rc;
+}
 
 static enum errc read_number(struct db *db, int64_t id, int64_t *number, struct err *err)
 {
@@ -46,7 +66,8 @@ static enum errc add_one(struct store_job *job, struct tx *tx, struct err *err)
         rc = read_number(tx->db, addition->id, &written, err);
         assert_int_equal(written, addition->seen + 1); // an answer is given out once
     }
-    return rc;
+    addition->run = ++runs;
+    return rc == OK ? read_lock_timeout(tx->db, addition->lock_timeout, err) : rc;
 }
 
 static void add(struct list *jobs, struct addition *addition, int64_t id, bool asks)
@@ -160,6 +181,40 @@ static void a_question_that_fails_fails_no_other_job(void **state)
     assert_int_equal(additions[1].seen, 20);
 }
 
+// So two connections lock in the same order.
+static void jobs_run_in_the_order_of_their_subjects(void **state)
+{
+    struct fixture *f = *state;
+    struct addition additions[3];
+    struct list jobs;
+    list_init(&jobs);
+    add(&jobs, &additions[0], 2, true);
+    add(&jobs, &additions[1], 1, true);
+    add(&jobs, &additions[2], 2, true);
+    run(f, &jobs);
+    assert_int_equal(additions[1].run < additions[0].run, is_server(f));
+    assert_true(additions[0].run < additions[2].run);
+    assert_int_equal(additions[2].seen, 21);
+}
+
+// A job alone waits for others as long as they take: it holds nothing that they want before what it waits
+// for.
+static void only_jobs_that_share_a_transaction_wait_briefly_for_locks(void **state)
+{
+    struct fixture *f = *state;
+    struct addition additions[3];
+    struct list jobs;
+    list_init(&jobs);
+    add(&jobs, &additions[0], 1, true);
+    add(&jobs, &additions[1], 2, true);
+    run(f, &jobs);
+    list_init(&jobs);
+    add(&jobs, &additions[2], 1, true);
+    run(f, &jobs);
+    assert_string_equal(additions[0].lock_timeout, is_server(f) ? "100ms" : "");
+    assert_string_equal(additions[2].lock_timeout, is_server(f) ? "2s" : "");
+}
+
 #define THINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup_things, teardown_things)
 
 int main(void)
@@ -170,6 +225,8 @@ int main(void)
         THINGS_TEST(what_a_job_without_a_subject_wrote_is_read_after_it),
         THINGS_TEST(a_job_alone_asks_ahead),
         THINGS_TEST(a_question_that_fails_fails_no_other_job),
+        THINGS_TEST(jobs_run_in_the_order_of_their_subjects),
+        THINGS_TEST(only_jobs_that_share_a_transaction_wait_briefly_for_locks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

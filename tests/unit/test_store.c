@@ -3,7 +3,10 @@
 
 #include <sys/stat.h>
 
-#define WRITES_OUT_MAX 64 // as in store.c
+#define WRITES_OUT_MAX 64 // as in store_open.c
+
+// What is about it has the writer of the service's own jobs.
+static const struct uuid first_writers = {{[0] = 1}};
 
 // The writer is held inside `first` until the gate opens; what is submitted until then waits.
 static void hold_writer(struct fixture *fixture, struct work *first)
@@ -99,6 +102,33 @@ static void readers_do_not_wait_for_the_writer_nor_for_each_other(void **state)
     close_store(fixture);
 }
 
+// On SQLite there is one writer, and both wait.
+static void only_jobs_about_the_same_subject_wait_for_each_other(void **state)
+{
+    struct fixture *fixture = *state;
+    struct work first;
+    struct work same;
+    struct work other;
+    open_store(fixture, 1);
+    hold_writer(fixture, &first); // the service's own
+    work_init(&same, fixture, STORE_WRITE, 1);
+    work_init(&other, fixture, STORE_WRITE, 2);
+    same.job.subject = first_writers;
+    other.job.subject = (struct uuid){{[15] = 1}};
+    assert_true(store_submit(fixture->store, &same.job));
+    assert_true(store_submit(fixture->store, &other.job));
+    const bool has_others = !store_file(fixture->scratch.database);
+    if (has_others) {
+        inbox_run(&fixture->inbox, 1);
+        assert_int_equal(other.order, 1);
+    }
+    gate_open(&fixture->gate);
+    inbox_run(&fixture->inbox, has_others ? 2 : 3);
+    assert_int_equal(first.order, has_others ? 2 : 1);
+    assert_int_equal(same.order, has_others ? 3 : 2);
+    close_store(fixture);
+}
+
 // Longer than a batch of reads may take, so its rest comes back to the queue.
 static enum errc count_slowly(struct store_job *job, struct tx *tx, struct err *err)
 {
@@ -138,6 +168,7 @@ static void requests_wait_for_a_loop_that_falls_behind(void **state)
     for (size_t i = 0; i < COUNT_OF(works); i++) {
         work_init(&works[i], fixture, STORE_WRITE, (int64_t)i);
         works[i].job.owner = 1;
+        works[i].job.subject = first_writers;
         store_submit_always(fixture->store, &works[i].job);
     }
     gate_open(&fixture->gate);
@@ -162,6 +193,7 @@ static void the_services_own_jobs_go_before_requests_and_requests_take_turns(voi
     for (size_t i = 0; i < COUNT_OF(works); i++) {
         work_init(&works[i], fixture, STORE_WRITE, (int64_t)i);
         works[i].job.owner = owners[i];
+        works[i].job.subject = first_writers;
         assert_true(store_submit(fixture->store, &works[i].job));
     }
     gate_open(&fixture->gate);
@@ -299,6 +331,7 @@ int main(void)
         TEST(a_batch_is_answered_before_the_next_begins),
         TEST(a_reader_sees_what_was_answered),
         TEST(readers_do_not_wait_for_the_writer_nor_for_each_other),
+        TEST(only_jobs_about_the_same_subject_wait_for_each_other),
         TEST(slow_reads_are_shared_by_the_readers),
         TEST(requests_wait_for_a_loop_that_falls_behind),
         TEST(the_services_own_jobs_go_before_requests_and_requests_take_turns),

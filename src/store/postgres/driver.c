@@ -80,6 +80,13 @@ static enum errc postgres_script(struct db *db, const char *sql, struct err *err
     return PQenterPipelineMode(postgres->conn) == 1 || rc != OK ? rc : postgres_failed(postgres, NULL, err);
 }
 
+// Two batches may hold what the other waits for. The server would find that after a second
+// (deadlock_timeout); a longer wait is one that an alone job has.
+static enum errc postgres_wait_briefly(struct db *db, struct err *err)
+{
+    return postgres_control(postgres_of(db), POSTGRES_RUN, "SET LOCAL lock_timeout = '100ms'", err);
+}
+
 static int64_t postgres_changed(struct db *db)
 {
     return postgres_of(db)->changed;
@@ -94,6 +101,7 @@ const struct db_driver postgres_driver = {
     .prefix = "postgresql:",
     .name = postgres_name,
     .tries = 10,
+    .writers = 2,
     .open = postgres_open,
     .look = postgres_look,
     .close = postgres_close,
@@ -107,6 +115,7 @@ const struct db_driver postgres_driver = {
     .commit = postgres_commit,
     .rollback = postgres_rollback,
     .savepoint = postgres_savepoint,
+    .wait_briefly = postgres_wait_briefly,
     .settle = postgres_settle,
     .release = postgres_release,
     .rollback_to = postgres_rollback_to,

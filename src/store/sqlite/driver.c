@@ -139,6 +139,7 @@ const struct db_driver sqlite_driver = {
     .name = sqlite_name,
     .file_holds = sqlite_file_holds,
     .tries = 1,
+    .writers = 1,
     .open = sqlite_open_db,
     .look = sqlite_look,
     .close = sqlite_close_db,
