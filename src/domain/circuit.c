@@ -1,10 +1,14 @@
 // See circuit.h. Any thread.
 #include "domain/circuit.h"
 
+#include "base/timefmt.h"
 #include "domain/retry.h"
 
 // This many consecutive failures are no accident of single connections.
 #define FAILURES_MAX 10
+// A provider that answered within this time is taken to be reachable, whatever another node says. The limiter
+// takes one that answered nothing for as long for unreachable.
+#define ANSWERED_LATELY_US (10 * US_PER_S)
 
 static void schedule(struct circuit *circuit, enum call_source source, int64_t now_us, int64_t cap_us,
                      uint32_t random32)
@@ -36,25 +40,39 @@ bool circuit_failed(struct circuit *circuit, const struct uuid *merchant, const 
     return circuit->open;
 }
 
-bool circuit_open(struct circuit *circuit, const struct uuid *merchant, int64_t now_us, int64_t cap_us,
-                  uint32_t random32)
+bool circuit_follow_open(struct circuit *circuit, const struct uuid *merchant, int64_t now_us, int64_t cap_us,
+                         uint32_t random32)
 {
     if (circuit->open) {
         return false;
     }
-    *circuit = (struct circuit){.failures = FAILURES_MAX, .several = merchant == NULL, .open = true};
+    const bool answered_lately = now_us - circuit->answered_us < ANSWERED_LATELY_US;
+    *circuit = (struct circuit){.failures = answered_lately ? FAILURES_MAX - 1 : FAILURES_MAX,
+                                .several = merchant == NULL,
+                                .open = !answered_lately,
+                                .told = !answered_lately,
+                                .answered_us = circuit->answered_us};
     if (merchant != NULL) {
         circuit->merchant = *merchant;
     }
     schedule_first(circuit, now_us, cap_us, random32);
-    return true;
+    return circuit->open;
 }
 
-bool circuit_answered(struct circuit *circuit)
+bool circuit_answered(struct circuit *circuit, int64_t now_us)
 {
     bool was_open = circuit->open;
-    *circuit = (struct circuit){0};
+    *circuit = (struct circuit){.answered_us = now_us};
     return was_open;
+}
+
+bool circuit_follow_closed(struct circuit *circuit)
+{
+    const bool closes = circuit->open && circuit->told;
+    if (closes) {
+        *circuit = (struct circuit){.answered_us = circuit->answered_us};
+    }
+    return closes;
 }
 
 bool circuit_holds(const struct circuit *circuit, const struct uuid *merchant)

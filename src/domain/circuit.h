@@ -20,6 +20,8 @@ struct circuit {
     struct uuid merchant;  // of the last failure
     bool several;          // whether the failures are of several merchants
     bool open;
+    bool told;                     // it opened because another node said so
+    int64_t answered_us;           // when a call was last answered
     int probes[CALL_SOURCE_COUNT]; // since it opened
     int64_t probe_us[CALL_SOURCE_COUNT];
 };
@@ -28,11 +30,16 @@ struct circuit {
 // Each probe comes after a delay that doubles from 0.5 s to cap_us.
 bool circuit_failed(struct circuit *circuit, const struct uuid *merchant, const struct uuid *operation,
                     int64_t now_us, int64_t cap_us, uint32_t random32);
-// Another node's circuit opened: for this merchant, or for all (NULL). False: this one is open already.
-bool circuit_open(struct circuit *circuit, const struct uuid *merchant, int64_t now_us, int64_t cap_us,
-                  uint32_t random32);
+// Another node's circuit opened: for this merchant, or for all (NULL). If a call of this node was answered
+// lately, only the other node may be cut off: then this node's next failure opens the circuit. True: this
+// opened it.
+bool circuit_follow_open(struct circuit *circuit, const struct uuid *merchant, int64_t now_us, int64_t cap_us,
+                         uint32_t random32);
 // A call was answered, whatever the answer. True: this closed the circuit.
-bool circuit_answered(struct circuit *circuit);
+bool circuit_answered(struct circuit *circuit, int64_t now_us);
+// Another node's circuit closed. A circuit that opened by this node's own failures stays open until one of
+// its own calls is answered. True: this closed the circuit.
+bool circuit_follow_closed(struct circuit *circuit);
 
 // Whether this merchant's calls are held back, except for probes.
 bool circuit_holds(const struct circuit *circuit, const struct uuid *merchant);

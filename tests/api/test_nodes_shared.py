@@ -4,8 +4,10 @@ import socket
 import time
 import uuid
 
-from stub_fixture import CHARGE
-from support.http_listener import Answer
+import pytest
+
+from nodes_fixture import at_node
+from support.background import InBackground
 from support.waiting import wait_until
 
 FAILURES_MAX = 10
@@ -29,24 +31,50 @@ def test_an_address_that_fails_at_one_node_is_refused_at_the_other(start_shops):
     assert at_b.api.get("/v1/payments").status == 200
 
 
-def test_a_provider_out_of_reach_of_one_node_is_only_probed_by_the_other(start_shops, start_nodes, stub_stripe):
-    """The other node's own calls do not fail, so it knows only what it is told."""
-    stub_stripe.answer_always(*CHARGE, Answer(hang=True))
+@pytest.fixture
+def dead():
+    """The address of a Stripe that refuses every connection."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        dead = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        at_a, = start_shops(1, stripe_api_base=dead, patience="1s")
-        for _ in range(3):  # each operation counts once, until another one's call fails
-            try_to_pay(at_a)
-        wait_until(lambda: at_a.server.metric("provider_circuit_open") == 1, what="the circuit to open")
-        other, = start_nodes(1, beside=at_a.server)
-        wait_until(lambda: other.metric("provider_circuit_open") == 1, what="the other node to know it",
-                   timeout=KNOWN_WITHIN_S)
+        yield f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
+def test_a_provider_out_of_reach_is_only_probed_by_a_node_that_has_not_asked_it(start_shops, dead):
+    at_a, at_b = start_shops(2, stripe_api_base=dead, patience="1s")
+    lose_the_provider(at_a)
+    wait_until(lambda: at_b.server.metric("provider_circuit_open") == 1, what="the other node to know it",
+               timeout=KNOWN_WITHIN_S)
+
+
+def test_a_node_that_cannot_reach_the_provider_stops_no_node_that_can(start_shops, start_nodes, dead):
+    at_a, = start_shops(1, stripe_api_base=dead, patience="1s")
+    other, = start_nodes(1, beside=at_a.server)
+    at_b = at_node(at_a, other)
+    assert try_to_pay(at_b).status == 201
+    lost = InBackground(lose_the_provider, at_a)
+    answers = [try_to_pay(at_b) for _ in iter(lambda: lost.over, True)]
+    lost.result()
+    until = time.monotonic() + KNOWN_WITHIN_S / 2
+    while time.monotonic() < until:  # the node that is cut off goes on trying
+        try_to_pay(at_a)
+        answers.append(try_to_pay(at_b))
+    assert {answer.status for answer in answers} == {201} and other.metric("provider_circuit_opened_total") == 0
+    assert at_a.server.metric("provider_circuit_open") == 1, "the other node's answers closed it"
+    assert at_a.server.metric("provider_circuit_opened_total") == 1
 
 
 def try_to_pay(shop):
     body = {"amount": "10.00", "currency": "USD", "provider": "stripe", "payment_method": "pm_card_visa"}
-    shop.api.post("/v1/payments", body, idempotency_key=f"order-{uuid.uuid4()}")
+    return shop.api.post("/v1/payments", body, idempotency_key=f"order-{uuid.uuid4()}")
+
+
+def lose_the_provider(shop):
+    """Payments until the circuit of this node opens. Each operation counts once, until another one's call fails."""
+    def is_open():
+        for attempt in [InBackground(try_to_pay, shop) for _ in range(FAILURES_MAX)]:
+            attempt.result()
+        return shop.server.metric("provider_circuit_open") == 1
+    wait_until(is_open, what="the circuit to open")
 
 
 def test_a_key_that_is_revoked_stops_at_every_node(start_shops):

@@ -64,7 +64,7 @@ static void an_answer_resets_the_count(void **state)
     for (int i = 0; i < FAILURES - 1; i++) {
         assert_false(fails(&circuit, &shop, i));
     }
-    assert_false(circuit_answered(&circuit)); // it was not open
+    assert_false(circuit_answered(&circuit, NOW)); // it was not open
     for (int i = 0; i < FAILURES - 1; i++) {
         assert_false(fails(&circuit, &other, i));
     }
@@ -102,11 +102,11 @@ static void an_answer_closes_it_for_all_merchants(void **state)
     (void)state;
     struct circuit circuit = opened_by(&shop);
     assert_false(fails(&circuit, &other, FAILURES));
-    assert_true(circuit_answered(&circuit));
+    assert_true(circuit_answered(&circuit, NOW));
     assert_false(circuit_holds(&circuit, &shop));
     assert_false(circuit_holds(&circuit, &other));
     assert_false(circuit_holds_all(&circuit));
-    assert_false(circuit_answered(&circuit)); // it closed once
+    assert_false(circuit_answered(&circuit, NOW)); // it closed once
     circuit = opened_by(&shop);
     assert_false(circuit_holds_all(&circuit));
 }
@@ -159,10 +159,73 @@ static void a_probe_that_was_not_sent_does_not_change_a_circuit_that_closed_mean
     (void)state;
     struct circuit circuit = opened_by(&shop);
     circuit_probe(&circuit, CALL_FROM_API, NOW + SECOND, CAP, LONGEST);
-    assert_true(circuit_answered(&circuit));
+    assert_true(circuit_answered(&circuit, NOW));
     circuit = opened_by(&shop);
     circuit_probe_unsent(&circuit, CALL_FROM_API);
     assert_true(circuit_wait_us(&circuit, CALL_FROM_API, NOW) > 0);
+}
+
+// --- what other nodes say
+
+static bool hears_open(struct circuit *circuit, int64_t now_us)
+{
+    return circuit_follow_open(circuit, NULL, now_us, CAP, LONGEST);
+}
+
+static void it_opens_and_closes_with_another_nodes(void **state)
+{
+    (void)state;
+    struct circuit circuit = {0};
+    assert_true(hears_open(&circuit, NOW));
+    assert_false(hears_open(&circuit, NOW)); // it opened once
+    assert_true(circuit_holds_all(&circuit));
+    assert_in_range(circuit_wait_us(&circuit, CALL_FROM_API, NOW), SECOND / 2 - 1, SECOND / 2);
+    assert_false(fails(&circuit, &shop, 1)); // a probe
+    assert_true(circuit_follow_closed(&circuit));
+    assert_false(circuit_holds(&circuit, &shop));
+    assert_false(circuit_follow_closed(&circuit)); // it closed once
+}
+
+static void it_opens_with_another_nodes_for_the_same_merchant(void **state)
+{
+    (void)state;
+    struct circuit circuit = {0};
+    assert_true(circuit_follow_open(&circuit, &shop, NOW, CAP, LONGEST));
+    assert_true(circuit_holds(&circuit, &shop));
+    assert_false(circuit_holds(&circuit, &other));
+}
+
+static void a_node_that_was_answered_lately_does_not_open_it_with_another(void **state)
+{
+    (void)state;
+    struct circuit circuit = {0};
+    assert_false(circuit_answered(&circuit, NOW));
+    assert_false(hears_open(&circuit, NOW + 10 * SECOND - 1));
+    assert_false(circuit.open);
+    assert_true(hears_open(&circuit, NOW + 10 * SECOND));
+}
+
+static void its_next_failure_opens_it_then_unless_it_was_answered_again(void **state)
+{
+    (void)state;
+    struct circuit circuit = {0};
+    assert_false(circuit_answered(&circuit, NOW));
+    assert_false(circuit_follow_open(&circuit, &shop, NOW, CAP, LONGEST));
+    struct circuit failing = circuit;
+    assert_true(fails(&failing, &shop, 1));
+    assert_false(circuit_holds_all(&failing));
+    assert_false(circuit_answered(&circuit, NOW));
+    assert_false(fails(&circuit, &shop, 1));
+}
+
+static void own_failures_keep_it_open_when_another_nodes_closes(void **state)
+{
+    (void)state;
+    struct circuit circuit = opened_by(&shop);
+    assert_false(hears_open(&circuit, NOW));
+    assert_false(circuit_follow_closed(&circuit));
+    assert_true(circuit.open);
+    assert_true(circuit_answered(&circuit, NOW));
 }
 
 int main(void)
@@ -178,6 +241,11 @@ int main(void)
         cmocka_unit_test(a_failed_probe_leaves_it_open_and_the_next_probe_at_its_time),
         cmocka_unit_test(a_probe_that_was_not_sent_is_due_again_at_once_with_the_same_delay),
         cmocka_unit_test(a_probe_that_was_not_sent_does_not_change_a_circuit_that_closed_meanwhile),
+        cmocka_unit_test(it_opens_and_closes_with_another_nodes),
+        cmocka_unit_test(it_opens_with_another_nodes_for_the_same_merchant),
+        cmocka_unit_test(a_node_that_was_answered_lately_does_not_open_it_with_another),
+        cmocka_unit_test(its_next_failure_opens_it_then_unless_it_was_answered_again),
+        cmocka_unit_test(own_failures_keep_it_open_when_another_nodes_closes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

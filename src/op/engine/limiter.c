@@ -213,9 +213,10 @@ static void circuit_closed(struct limiter *limiter)
 void limiter_follow_circuit(struct limiter *limiter, const struct uuid *merchant, bool open)
 {
     limiter_lock(limiter);
-    const bool changed = open ? circuit_open(&limiter->circuit, merchant, limiter_now_us(limiter),
-                                             limiter_cap_us(limiter), random_u32(limiter->options.random))
-                              : circuit_answered(&limiter->circuit);
+    const bool changed =
+        open ? circuit_follow_open(&limiter->circuit, merchant, limiter_now_us(limiter),
+                                   limiter_cap_us(limiter), random_u32(limiter->options.random))
+             : circuit_follow_closed(&limiter->circuit);
     limiter_unlock(limiter);
     if (changed && open) {
         circuit_opened(limiter, "another node says so");
@@ -271,7 +272,7 @@ void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
         opened = circuit_failed(&limiter->circuit, &account->key.merchant_id, operation, now,
                                 limiter_cap_us(limiter), random_u32(limiter->options.random));
     } else if (!answer->unreachable) {
-        closed = circuit_answered(&limiter->circuit);
+        closed = circuit_answered(&limiter->circuit, now);
     }
     if (answer->limited) {
         pause_account(limiter, account, answer->retry_after_us, now);

@@ -90,7 +90,7 @@ int64_t limiter_recovery_max(const struct limiter *limiter);
 void limiter_set_nodes(struct limiter *limiter, int64_t nodes);
 // Calls as soon as the pace allows, or requeues.
 void limiter_call(struct limiter_slot *slot);
-// Another node's circuit opened or closed: so does this one.
+// Another node's circuit opened or closed: so does this one, unless it knows better (circuit.h).
 void limiter_follow_circuit(struct limiter *limiter, const struct uuid *merchant, bool open);
 // To be told of the answer to each call. `operation` is the one that called.
 void limiter_answered(struct limiter_slot *slot, const struct uuid *operation,
