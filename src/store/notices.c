@@ -12,6 +12,16 @@ enum errc notice_put(struct db *db, const struct uuid *node_id, const struct not
                   DB_STR(notice->topic), DB_ID(&notice->about), DB_I64(notice->value), DB_ID(node_id));
 }
 
+enum errc notices_last(struct db *db, int64_t *number, struct err *err)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    enum errc rc = db_first_values(db, &rows, &has, err,
+                                   "SELECT number FROM notices ORDER BY number DESC LIMIT 1", NULL, 0);
+    *number = has ? db_i64(&rows, 0) : 0;
+    return rc;
+}
+
 enum errc notices_after(struct db *db, const struct uuid *node_id, struct arena *arena, int64_t *number,
                         struct notice *notices, size_t max, size_t *count, struct err *err)
 {
@@ -30,7 +40,7 @@ enum errc notices_after(struct db *db, const struct uuid *node_id, struct arena 
         *number = db_i64(&rows, 0);
         if (!uuid_equal(&teller, node_id)) {
             notices[(*count)++] =
-                (struct notice){db_text(&rows, 2, arena), db_uuid(&rows, 3), db_i64(&rows, 4)};
+                (struct notice){db_text(&rows, 2, arena), db_uuid(&rows, 3), db_i64(&rows, 4), *number};
         }
     }
     return rc;

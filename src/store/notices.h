@@ -9,11 +9,14 @@ struct notice {
     const char *topic; // a short text
     struct uuid about;
     int64_t value;
+    int64_t number; // of a notice that was read
 };
 
 // Of two nodes that write at once, one loses a conflict and runs again.
 enum errc notice_put(struct db *db, const struct uuid *node_id, const struct notice *notice,
                      struct err *err) MUST_CHECK;
+// The number of the newest; 0: there is none.
+enum errc notices_last(struct db *db, int64_t *number, struct err *err) MUST_CHECK;
 // Other nodes' notices after *number, at most `max` rows are read; moves *number to the last. Text into the
 // arena.
 enum errc notices_after(struct db *db, const struct uuid *node_id, struct arena *arena, int64_t *number,

@@ -1,11 +1,15 @@
 """Several nodes: services that share one PostgreSQL database, their keys and their Stripe, which is the stub."""
 import os
 import signal
+import subprocess
+import urllib.parse
 
 import pytest
 
+from support.database import open_database
 from support.merchant import Merchant
 from support.server import Server
+from support.waiting import wait_until
 
 NODES = {"patience": "10s", "reconcile_interval": "250ms", "stripe_timeout": "30s", "webhook_allow": "127.0.0.1",
          "webhook_allow_http": True}
@@ -50,3 +54,30 @@ def at_node(shop, node):
     other = object.__new__(Merchant)
     other.__dict__.update(shop.__dict__, server=node, api=node.api(shop.key["key"]))
     return other
+
+
+def schema_of(node):
+    return urllib.parse.unquote(node.settings["database"]).rpartition("=")[2]
+
+
+def back_up(node):
+    """The database, as a script that restores it."""
+    return subprocess.run(["pg_dump", "-d", os.environ["TEST_POSTGRESQL"], "-n", schema_of(node)], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+def restore(node, backup):
+    script = f'DROP SCHEMA "{schema_of(node)}" CASCADE;\n{backup}'
+    subprocess.run(["psql", "-qX1d", os.environ["TEST_POSTGRESQL"], "-v", "ON_ERROR_STOP=1"], check=True, text=True,
+                   input=script, stdout=subprocess.DEVNULL)
+
+
+def beats(node):
+    with open_database(node) as database:
+        return [beat for beat, in database.execute("SELECT beat FROM nodes").fetchall()]
+
+
+def wait_for_beats(node, count):
+    """Until each node has made so many more."""
+    begun = max(beats(node))
+    wait_until(lambda: min(beats(node)) >= begun + count, what="the nodes to beat")

@@ -1,39 +1,9 @@
 """Which database the nodes trust. Who finds other nodes alive joins them; the first of all asks Stripe for what the database
 may lack, unless it kept the mark that the last node left in it."""
-import os
-import subprocess
-import urllib.parse
-
+from nodes_fixture import back_up, restore, wait_for_beats
 from stub_fixture import CHARGE, LIST, pay
 from support.database import open_database
 from support.waiting import wait_until
-
-
-def schema_of(node):
-    return urllib.parse.unquote(node.settings["database"]).rpartition("=")[2]
-
-
-def back_up(node):
-    """The database, as a script that restores it."""
-    return subprocess.run(["pg_dump", "-d", os.environ["TEST_POSTGRESQL"], "-n", schema_of(node)], check=True, text=True,
-                          stdout=subprocess.PIPE).stdout
-
-
-def restore(node, backup):
-    script = f'DROP SCHEMA "{schema_of(node)}" CASCADE;\n{backup}'
-    subprocess.run(["psql", "-qX1d", os.environ["TEST_POSTGRESQL"], "-v", "ON_ERROR_STOP=1"], check=True, text=True,
-                   input=script, stdout=subprocess.DEVNULL)
-
-
-def beats(node):
-    with open_database(node) as database:
-        return [beat for beat, in database.execute("SELECT beat FROM nodes").fetchall()]
-
-
-def wait_for_beats(node, count):
-    """Until each node has made so many more."""
-    begun = max(beats(node))
-    wait_until(lambda: min(beats(node)) >= begun + count, what="the nodes to beat")
 
 
 def test_a_restart_of_the_last_node_asks_nothing(start_shops, stub_stripe):

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from nodes_fixture import at_node
+from nodes_fixture import at_node, back_up, restore, wait_for_beats
 from support.background import InBackground
 from support.waiting import wait_until
 
@@ -14,21 +14,57 @@ FAILURES_MAX = 10
 KNOWN_WITHIN_S = 5
 
 
-def test_an_address_that_fails_at_one_node_is_refused_at_the_other(start_shops):
-    at_a, at_b = start_shops(2)
-    stranger_at_a, stranger_at_b = at_a.server.api("sk_live_" + "A" * 43), at_b.server.api("sk_live_" + "A" * 43)
+def stranger_at(node, **headers):
+    return node.api("sk_live_" + "A" * 43, **headers)
+
+
+def fail_until_refused(stranger):
     for _ in range(FAILURES_MAX):
-        assert stranger_at_a.get("/v1/payments").status == 401
-    assert stranger_at_a.get("/v1/payments").status == 429
+        assert stranger.get("/v1/payments").status == 401
+    assert stranger.get("/v1/payments").status == 429
+
+
+def wait_until_told_to_refuse(stranger):
+    """Until a node refuses an address that has failed at another, and not at this one."""
     began, asked = time.monotonic(), []
 
     def is_refused():
         if time.monotonic() > began + KNOWN_WITHIN_S / FAILURES_MAX * (len(asked) + 1):
-            asked.append(stranger_at_b.get("/v1/payments").status)
+            asked.append(stranger.get("/v1/payments").status)
         return asked and asked[-1] == 429
     wait_until(is_refused, what="the other node to refuse the address")
     assert len(asked) < FAILURES_MAX, "it reached the limit by itself"
+
+
+def test_an_address_that_fails_at_one_node_is_refused_at_the_other(start_shops):
+    at_a, at_b = start_shops(2)
+    fail_until_refused(stranger_at(at_a.server))
+    wait_until_told_to_refuse(stranger_at(at_b.server))
     assert at_b.api.get("/v1/payments").status == 200
+
+
+def test_a_new_node_refuses_such_an_address_and_does_not_hear_of_a_circuit_that_opened_before(
+        start_shops, start_nodes, dead):
+    at_a, = start_shops(1, stripe_api_base=dead, patience="1s")
+    lose_the_provider(at_a)
+    fail_until_refused(stranger_at(at_a.server))
+    other, = start_nodes(1, beside=at_a.server)
+    wait_until_told_to_refuse(stranger_at(other))
+    assert other.metric("provider_circuit_opened_total") == 0
+
+
+def test_nodes_hear_each_other_after_their_database_lost_commits(start_shops):
+    """The numbers of what they tell each other went back with it."""
+    at_a, at_b = start_shops(2, trusted_proxies="127.0.0.1")
+    backup = back_up(at_a.server)
+    for address in ("203.0.113.1", "203.0.113.2", "203.0.113.3"):
+        fail_until_refused(stranger_at(at_a.server, X_Forwarded_For=address))
+    wait_until_told_to_refuse(stranger_at(at_b.server, X_Forwarded_For=address))
+    wait_for_beats(at_a.server, 3)
+    restore(at_a.server, backup)
+    at_a.server.wait_for_log(message="the database has lost what was committed")
+    fail_until_refused(stranger_at(at_a.server, X_Forwarded_For="203.0.113.9"))
+    wait_until_told_to_refuse(stranger_at(at_b.server, X_Forwarded_For="203.0.113.9"))
 
 
 @pytest.fixture

@@ -29,12 +29,15 @@ struct notices {
     size_t listener_count;
     struct notice told[NOTICES_TOLD_MAX]; // not written yet
     size_t told_count;
-    int64_t number; // the last that was heard
+    int64_t trials;     // store_trials when it began to listen; 0: it did not
+    int64_t old_number; // the last that was told before it began to listen
+    int64_t number;     // the last that was heard
     // Of the job.
     struct store_job job;
     struct arena arena;
     struct notice writes[NOTICES_TOLD_MAX];
     size_t write_count;
+    bool begins;
     int64_t read_number;
     struct notice *heard;
     size_t heard_count;
@@ -61,6 +64,9 @@ static enum errc run_exchange(struct store_job *job, struct tx *tx, struct err *
     if (rc == OK && notices->write_count > 0) {
         rc = forget_ended(notices, tx, err);
     }
+    if (rc == OK && notices->begins) {
+        rc = notices_last(tx->db, &notices->old_number, err);
+    }
     notices->read_number = notices->number;
     notices->heard = arena_alloc(&notices->arena, HEARD_MAX * sizeof(*notices->heard));
     return rc == OK ? notices_after(tx->db, &tx->node_id, &notices->arena, &notices->read_number,
@@ -72,7 +78,8 @@ static void hear(const struct notices *notices, const struct notice *notice)
 {
     for (size_t i = 0; i < notices->listener_count; i++) {
         const struct listener *listener = &notices->listeners[i];
-        if (text_equal(listener->topic, notice->topic)) {
+        const bool counts = listener->ends_by_value || notice->number > notices->old_number;
+        if (counts && text_equal(listener->topic, notice->topic)) {
             listener->heard(listener->context, &notice->about, notice->value);
         }
     }
@@ -95,6 +102,7 @@ static void exchanged(struct store_job *job)
         tell_again(notices);
         LOG(LOG_WARN, "notices of other nodes could not be exchanged", LOG_STR("error", job->err.message));
     } else {
+        notices->begins = false;
         notices->number = notices->read_number;
         for (size_t i = 0; i < notices->heard_count; i++) {
             hear(notices, &notices->heard[i]);
@@ -103,9 +111,22 @@ static void exchanged(struct store_job *job)
     timer_start(notices->loop, &notices->timer, POLL_US);
 }
 
+// Begins to listen. It does so anew if the database has lost commits, because numbers were lost with them:
+// what is told next would have a number that was heard already.
+static void begin_if_needed(struct notices *notices)
+{
+    const int64_t trials = store_trials(notices->store);
+    if (trials != notices->trials) {
+        notices->trials = trials;
+        notices->begins = true;
+        notices->number = 0;
+    }
+}
+
 static void on_timer(struct timer *timer)
 {
     struct notices *notices = CONTAINER_OF(timer, struct notices, timer);
+    begin_if_needed(notices);
     memcpy(notices->writes, notices->told, sizeof(notices->writes));
     notices->write_count = notices->told_count;
     notices->told_count = 0;

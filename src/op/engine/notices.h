@@ -11,12 +11,14 @@ struct notices;
 struct notices *notices_open(struct loop *loop, struct store *store);
 void notices_free(struct notices *notices);
 
-// Whoever is told of other nodes' notices of this topic, a literal. At most NOTICES_TOPICS_MAX topics.
+// Whoever is told of other nodes' notices of this topic, a literal. At most NOTICES_TOPICS_MAX topics. What
+// was told before this node began to listen is not heard: it may be over.
 #define NOTICES_TOPICS_MAX 4
 void notices_listen(struct notices *notices, const char *topic,
                     void (*heard)(void *context, const struct uuid *about, int64_t value), void *context);
 // Tells the others. At most NOTICES_TOLD_MAX are told at a time; what is more is left out.
 #define NOTICES_TOLD_MAX 100
 void notices_tell(struct notices *notices, const char *topic, const struct uuid *about, int64_t value);
-// Notices of this topic end at their value, a wall clock time in microseconds: they are deleted after it.
+// Notices of this topic end at their value, a wall clock time in microseconds. They are deleted after it, and
+// those that were told before this node began to listen are heard, too.
 void notices_end_by_value(struct notices *notices, const char *topic);
