@@ -98,23 +98,43 @@ enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct aud
     return audit_append_all(db, pepper, entry, 1, now_us, err);
 }
 
-enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq,
-                       uint8_t head[32], struct err *err)
+// Rows of one query. A driver may read a result whole.
+#define VERIFY_ROWS 1000
+
+// Walks at most so many rows, from the number `first` on. *goes_on: there may be more.
+static enum errc verify_rows(struct db *db, const uint8_t pepper[32], int64_t first, struct audit_head *at,
+                             int64_t *broken, bool *goes_on, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_query(db, &rows, err, "SELECT " AUDIT_CHAINED " FROM audit_log ORDER BY seq");
-    struct audit_head at = {0};
-    int64_t broken = 0;
-    while (rc == OK && broken == 0) {
-        bool has;
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT " AUDIT_CHAINED " FROM audit_log WHERE seq >= $1 ORDER BY seq LIMIT $2",
+                            DB_I64(first), DB_I64(VERIFY_ROWS));
+    int64_t seen = 0;
+    for (bool has = true; rc == OK && has && *broken == 0;) {
         rc = db_next(&rows, &has, err);
         if (rc != OK || !has) {
             break;
         }
-        if (db_i64(&rows, 0) != at.seq + 1) {
-            rc = audit_pass_gap(db, pepper, &at, err);
+        seen++;
+        if (db_i64(&rows, 0) != at->seq + 1) {
+            rc = audit_pass_gap(db, pepper, at, err);
         }
-        broken = audit_row_holds(&rows, pepper, &at) ? 0 : db_i64(&rows, 0);
+        *broken = audit_row_holds(&rows, pepper, at) ? 0 : db_i64(&rows, 0);
+    }
+    *goes_on = *broken == 0 && seen == VERIFY_ROWS;
+    return rc;
+}
+
+enum errc audit_verify(struct db *db, const uint8_t pepper[32], int64_t *count, int64_t *broken_seq,
+                       uint8_t head[32], struct err *err)
+{
+    struct audit_head at = {0};
+    int64_t broken = 0;
+    bool goes_on = false;
+    // Rows before number 1 would break the chain, too.
+    enum errc rc = verify_rows(db, pepper, INT64_MIN, &at, &broken, &goes_on, err);
+    while (rc == OK && goes_on) {
+        rc = verify_rows(db, pepper, at.seq + 1, &at, &broken, &goes_on, err);
     }
     if (rc == OK) {
         *count = at.seq;

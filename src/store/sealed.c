@@ -14,29 +14,46 @@ static const char *const names[] = {
     [SEALED_EVENT] = "event",
 };
 
-// `select` reads the value and the id that it is bound to, `update` takes them. An event's id is a text, and
-// identifies its row only together with merchant and mode.
+// Rows of one query. A driver may read a result whole, and a table may have millions of rows.
+#define BATCH_ROWS 1000
+
+// `select` reads the value and the id that it is bound to, of $1 rows after the one with that id; `update`
+// takes them. An event's id is a text, and identifies its row only together with merchant and mode.
 static const struct column {
     enum sealed_kind kind;
     const char *select;
     const char *update;
 } columns[] = {
-    {SEALED_PROVIDER_KEY, "SELECT secret_key, id FROM credential_versions WHERE secret_key IS NOT NULL",
+    {SEALED_PROVIDER_KEY,
+     "SELECT secret_key, id FROM credential_versions WHERE secret_key IS NOT NULL AND id > $2"
+     " ORDER BY id LIMIT $1",
      "UPDATE credential_versions SET secret_key = $1 WHERE id = $2"},
-    {SEALED_PROVIDER_WEBHOOK, "SELECT webhook_secret, id FROM credentials WHERE webhook_secret IS NOT NULL",
+    {SEALED_PROVIDER_WEBHOOK,
+     "SELECT webhook_secret, id FROM credentials WHERE webhook_secret IS NOT NULL AND id > $2"
+     " ORDER BY id LIMIT $1",
      "UPDATE credentials SET webhook_secret = $1 WHERE id = $2"},
-    {SEALED_WEBHOOK, "SELECT webhook_secret, id FROM merchants WHERE webhook_secret IS NOT NULL",
+    {SEALED_WEBHOOK,
+     "SELECT webhook_secret, id FROM merchants WHERE webhook_secret IS NOT NULL AND id > $2"
+     " ORDER BY id LIMIT $1",
      "UPDATE merchants SET webhook_secret = $1 WHERE id = $2"},
-    {SEALED_WEBHOOK, "SELECT webhook_secret_old, id FROM merchants WHERE webhook_secret_old IS NOT NULL",
+    {SEALED_WEBHOOK,
+     "SELECT webhook_secret_old, id FROM merchants WHERE webhook_secret_old IS NOT NULL AND id > $2"
+     " ORDER BY id LIMIT $1",
      "UPDATE merchants SET webhook_secret_old = $1 WHERE id = $2"},
-    {SEALED_NEXT_ACTION, "SELECT action_secret, id FROM payments WHERE action_secret IS NOT NULL",
+    {SEALED_NEXT_ACTION,
+     "SELECT action_secret, id FROM payments WHERE action_secret IS NOT NULL AND id > $2"
+     " ORDER BY id LIMIT $1",
      "UPDATE payments SET action_secret = $1 WHERE id = $2"},
-    {SEALED_NEXT_ACTION, "SELECT action_secret, id FROM cards WHERE action_secret IS NOT NULL",
+    {SEALED_NEXT_ACTION,
+     "SELECT action_secret, id FROM cards WHERE action_secret IS NOT NULL AND id > $2 ORDER BY id LIMIT $1",
      "UPDATE cards SET action_secret = $1 WHERE id = $2"},
-    {SEALED_REPLY, "SELECT body, subject_id FROM replies",
+    {SEALED_REPLY, "SELECT body, subject_id FROM replies WHERE subject_id > $2 ORDER BY subject_id LIMIT $1",
      "UPDATE replies SET body = $1 WHERE subject_id = $2"},
-    {SEALED_EVENT, "SELECT body, event_id, merchant_id, livemode FROM inbox WHERE body IS NOT NULL",
-     "UPDATE inbox SET body = $1 WHERE event_id = $2 AND merchant_id = $3 AND livemode = $4"},
+    {SEALED_EVENT,
+     "SELECT body, merchant_id, livemode, event_id FROM inbox WHERE body IS NOT NULL"
+     " AND (merchant_id, livemode, event_id) > ($2, $3, $4)"
+     " ORDER BY merchant_id, livemode, event_id LIMIT $1",
+     "UPDATE inbox SET body = $1 WHERE merchant_id = $2 AND livemode = $3 AND event_id = $4"},
 };
 
 static const char *context_of(struct arena *arena, enum sealed_kind kind, const char *id)
@@ -63,6 +80,32 @@ struct rekeying {
     int64_t count;
 };
 
+// Which row it is, as the column's queries have it: an id, and more of an event.
+struct key {
+    struct uuid id; // nil: before the first row
+    int64_t livemode;
+    const char *event_id;
+};
+#define KEY_VALUES_MAX 3
+
+static void key_read(const struct column *column, struct db_rows *rows, struct arena *arena, struct key *key)
+{
+    const bool is_event = column->kind == SEALED_EVENT;
+    *key = (struct key){.id = db_uuid(rows, 1),
+                        .livemode = is_event ? db_i64(rows, 2) : 0,
+                        .event_id = is_event ? db_text(rows, 3, arena) : NULL};
+}
+
+// The values of a statement, after its first one.
+static size_t key_values(const struct column *column, const struct key *key,
+                         struct db_value values[KEY_VALUES_MAX])
+{
+    values[0] = uuid_is_nil(&key->id) ? DB_BYTES("", 0) : DB_ID(&key->id);
+    values[1] = DB_I64(key->livemode);
+    values[2] = DB_STR(key->event_id);
+    return column->kind == SEALED_EVENT ? KEY_VALUES_MAX : 1;
+}
+
 static enum errc rekey_row(struct rekeying *rekeying, const struct column *column, struct db_rows *rows,
                            struct err *err)
 {
@@ -72,10 +115,10 @@ static enum errc rekey_row(struct rekeying *rekeying, const struct column *colum
     if (seal_is_of(rekeying->to, sealed)) {
         return OK; // SQLite may return an updated row a second time
     }
-    const char *event_id = column->kind == SEALED_EVENT ? db_text(rows, 1, &arena) : NULL;
-    const struct uuid id = db_uuid(rows, event_id != NULL ? 2 : 1);
-    const char *context =
-        event_id != NULL ? sealed_event_context(&arena, event_id) : sealed_context(&arena, column->kind, &id);
+    struct key key;
+    key_read(column, rows, &arena, &key);
+    const char *context = column->kind == SEALED_EVENT ? sealed_event_context(&arena, key.event_id)
+                                                       : sealed_context(&arena, column->kind, &key.id);
     char *plain = NULL;
     size_t plain_bytes = 0;
     enum errc rc = seal_open(rekeying->from, &arena, context, sealed, &plain, &plain_bytes, err);
@@ -84,21 +127,40 @@ static enum errc rekey_row(struct rekeying *rekeying, const struct column *colum
     }
     sealed = seal(rekeying->to, &arena, context, plain, plain_bytes);
     rekeying->count++;
-    const struct db_value value = DB_BYTES(sealed.data, sealed.bytes);
-    return event_id != NULL ? db_run(rekeying->db, NULL, err, column->update, value, DB_STR(event_id),
-                                     DB_ID(&id), DB_I64(db_i64(rows, 3)))
-                            : db_run(rekeying->db, NULL, err, column->update, value, DB_ID(&id));
+    struct db_value values[1 + KEY_VALUES_MAX] = {DB_BYTES(sealed.data, sealed.bytes)};
+    return db_run_values(rekeying->db, NULL, err, column->update, values,
+                         1 + key_values(column, &key, &values[1]));
+}
+
+// The rows after *after, which moves to the last of them. Fewer than BATCH_ROWS: there are no more.
+static enum errc rekey_batch(struct rekeying *rekeying, const struct column *column, struct arena *arena,
+                             struct key *after, int64_t *count, struct err *err)
+{
+    struct db_value values[1 + KEY_VALUES_MAX] = {DB_I64(BATCH_ROWS)};
+    DB_ROWS(rows);
+    enum errc rc = db_query_values(rekeying->db, &rows, err, column->select, values,
+                                   1 + key_values(column, after, &values[1]));
+    *count = 0;
+    for (bool has = true; rc == OK && has && *count < BATCH_ROWS;) {
+        rc = db_next(&rows, &has, err);
+        if (rc == OK && has) {
+            rc = rekey_row(rekeying, column, &rows, err);
+            ++*count;
+        }
+    }
+    if (rc == OK && *count == BATCH_ROWS) {
+        key_read(column, &rows, arena, after);
+    }
+    return rc;
 }
 
 static enum errc rekey_column(struct rekeying *rekeying, const struct column *column, struct err *err)
 {
-    DB_ROWS(rows);
-    enum errc rc = db_query_values(rekeying->db, &rows, err, column->select, NULL, 0);
-    for (bool has = true; rc == OK && has;) {
-        rc = db_next(&rows, &has, err);
-        if (rc == OK && has) {
-            rc = rekey_row(rekeying, column, &rows, err);
-        }
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY; // of one event's id in each batch
+    struct key after = {.event_id = ""};
+    enum errc rc = OK;
+    for (int64_t count = BATCH_ROWS; rc == OK && count == BATCH_ROWS;) {
+        rc = rekey_batch(rekeying, column, &arena, &after, &count, err);
     }
     return rc;
 }
