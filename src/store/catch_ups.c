@@ -44,6 +44,10 @@ enum errc catch_up_delete(struct db *db, const struct uuid *credential_id, struc
 
 enum errc catch_ups_begin(struct db *db, int64_t from_s, int64_t slack_s, int64_t now_us, struct err *err)
 {
+    enum errc rc = db_lock_values(db, err, "SELECT 1 FROM credentials ORDER BY id" LOCKED, NULL, 0);
+    if (rc != OK) {
+        return rc;
+    }
     return db_run(
         db, NULL, err,
         "INSERT INTO catch_ups (" NAMES ")"

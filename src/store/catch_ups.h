@@ -1,5 +1,6 @@
 // Accounts that are asked for the payments and refunds that this database may lack. A row stays until its
 // account has answered completely. While an operation of the asking kind is open, the account is held.
+// Whoever decides by a row has locked the account's credentials (credential_lock).
 #pragma once
 
 #include "store/db.h"
@@ -23,7 +24,7 @@ enum errc catch_up_put(struct db *db, const struct catch_up *row, struct err *er
 enum errc catch_up_delete(struct db *db, const struct uuid *credential_id, struct err *err) MUST_CHECK;
 
 // Makes a row for each of the credentials, from slack_s before they were made at the earliest. An existing
-// row begins anew, at the earlier of both times.
+// row begins anew, at the earlier of both times. Locks all credentials.
 enum errc catch_ups_begin(struct db *db, int64_t from_s, int64_t slack_s, int64_t now_us,
                           struct err *err) MUST_CHECK;
 // Opens the operations of this kind that ask the accounts of these rows; credential_id NULL: all.

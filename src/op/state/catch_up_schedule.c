@@ -61,6 +61,9 @@ enum errc catch_up_schedule(struct tx *tx, const struct uuid *merchant_id, bool 
     }
     int64_t from_s = from_us / US_PER_S - CATCH_UP_CLOCK_SLACK_S;
     if (rc == OK) {
+        rc = credential_lock(tx->db, &account.id, err);
+    }
+    if (rc == OK) {
         rc = catch_up_get(tx->db, &account.id, tx->arena, &at, err);
     }
     if (rc == OK && at.known && !at.payments_read && at.from_s <= from_s) {
