@@ -99,15 +99,15 @@ static void on_no_memory(struct http_exchange *exchange, void *context)
 
 // --- database
 
-// Requests that wait for the database at the same time must not prepare more operations than the limit
-// allows, so each reserves one beforehand. Those of one key hold at most three times what is free, so that
-// some always are for the others.
+// A request reserves its operation before it waits for the database, so that all together keep the limit.
+// Those of one key hold at most three times what is free, so that some always are for the others.
 static void reserve_operation(struct request *request)
 {
     struct api *api = request->api;
     struct engine_stats engine;
     engine_stats(api->engine, &engine);
     int64_t begun = engine.in_flight > engine.waiting ? engine.in_flight : engine.waiting;
+    request->unready = engine_unready(api->engine);
     int64_t free = api->config->operations_max - begun - (int64_t)slots_reserved(api->operations);
     if (engine_has_room(api->engine) && free > 0 &&
         (int64_t)slots_reserved_of(api->operations, request->key_hash) < OPERATIONS_OF_FREE * free) {

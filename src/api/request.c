@@ -136,8 +136,8 @@ enum errc request_check_reserved(const struct request *request, struct err *err)
 {
     return request->operation.slots != NULL
                ? OK
-               : err_set(err, ERR_OVERLOADED,
-                         "too many operations are in progress; nothing was recorded, try again");
+               : err_set(err, ERR_OVERLOADED, "%s; nothing was recorded, try again",
+                         request->unready != NULL ? request->unready : "too many operations are in progress");
 }
 
 void request_answer(struct request *request, int status, struct json_writer *json)

@@ -102,6 +102,7 @@ struct request {
     const char *error_code;             // the first error's, for the log; NULL: none
     struct http_reservation answer_use; // of a large answer
     struct slot operation;              // its work may prepare one operation; until the job is done
+    const char *unready; // why the engine was not ready when it was to be reserved; NULL: it was
 
     const char *id;
     bool replayed;
@@ -119,7 +120,7 @@ void request_read_json(struct request *request);
 // Sets its refusal. Loop thread.
 void request_refuse(struct request *request, enum errc code, const char *sentence);
 
-// ERR_OVERLOADED where no operation is reserved for it.
+// ERR_OVERLOADED where no operation is reserved for it. Any thread.
 enum errc request_check_reserved(const struct request *request, struct err *err) MUST_CHECK;
 
 // Finishes and sets a 200 or 201 answer, which render_success began in the request's arena.

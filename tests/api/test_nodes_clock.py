@@ -39,8 +39,11 @@ def test_a_node_whose_clock_is_wrong_is_not_ready(start_shops, start_late):
     late = start_late(20, beside=shop.server)
     late.wait_for_log(message="the clock is too far from the database's: the service is not ready until it is set")
     answer = late.api().get("/readyz", expect=503)
-    assert answer.json == {"status": "not ready", "reason": "this machine's clock is more than 10 s from the database's"}
-    assert pay(at_node(shop, late)).status == 503
+    reason = "this machine's clock is more than 10 s from the database's"
+    assert answer.json == {"status": "not ready", "reason": reason}
+    refused = pay(at_node(shop, late))
+    assert (refused.status, refused.codes) == (503, ["OVERLOADED"])
+    assert refused.errors[0]["message"] == f"{reason}; nothing was recorded, try again"
     assert pay(shop).status == 201
 
 

@@ -171,7 +171,7 @@ void engine_start(struct engine *engine, void (*on_ready)(void *context), void *
 // answered at once with the payment as it is. Loop thread.
 bool engine_drain(struct engine *engine, bool hurry);
 bool engine_ready(const struct engine *engine);
-const char *engine_unready(const struct engine *engine); // why it is not ready, in words; NULL: it is
+const char *engine_unready(const struct engine *engine); // why it is not ready, a literal; NULL: it is
 // The store refused a write: the janitor soon tries one, and if that fails, the engine is not ready. Loop
 // thread.
 void engine_write_failed(struct engine *engine);
