@@ -16,7 +16,7 @@ LITERALS = re.compile(r'"(?:\\.|[^"\\])*"(?:\s*"(?:\\.|[^"\\])*")*')
 LITERAL = re.compile(r'"((?:\\.|[^"\\])*)"')
 # SQL has its keywords in capitals. Other literals have none of these.
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER BY|VALUES|RETURNING|CREATE|ALTER|DROP|BEGIN|COMMIT|ROLLBACK|"
-                 r"SAVEPOINT|RELEASE|LOCK|LISTEN|NOTIFY|EXISTS|IS NULL)\b")
+                 r"SAVEPOINT|RELEASE|SET|LOCK|LISTEN|NOTIFY|EXISTS|IS NULL)\b")
 
 # Refused in any text: a pattern, why, and a text that has it.
 REFUSED = {
@@ -47,6 +47,11 @@ FUNCTIONS_ALLOWED = {
     "src/store/postgres/schema.c": ({"advance_generation", "id_after", "decode", "replace", "gen_random_uuid", "get_byte",
                                      "set_byte", "substring"}, "what the two functions need; all three databases have it"),
 }
+# A node starts only where all of these can be set. PostgreSQL's own stand in `planner`, and may be refused.
+SETTINGS = {"default_transaction_isolation", "synchronous_commit", "statement_timeout", "lock_timeout",
+            "idle_in_transaction_session_timeout", "client_min_messages", "bytea_output"}
+SESSION = re.compile(r"\bsession\[\] = \{(.*?)\};", re.DOTALL)
+SETTING = re.compile(r"\bSET (?:SESSION |LOCAL )?(\w+) (?:=|TO) ")
 CALL = re.compile(r"\b([A-Za-z_]\w*)\(")
 TABLE_WITH_COLUMNS = re.compile(r"\b(ON|REFERENCES|INTO|TABLE)\s+(\w+)\s*\(", re.IGNORECASE)
 
@@ -98,7 +103,13 @@ def all_texts(root, build):
                 for path, texts in zip(paths, pool.map(lambda path: texts_of(entries[path], path), paths))}
 
 
-def rules(files):
+def session_settings(root):
+    """What src/store/postgres/open.c sets on every connection, and must be able to set."""
+    source = (root / "src/store/postgres/open.c").read_text()
+    return {name for array in SESSION.findall(source) for name in SETTING.findall(array)}
+
+
+def rules(root, files):
     texts = [(path, text) for path, file in files.items() for text in file]
     for name, (_, _, planted) in REFUSED.items():
         yield f"finds_a_planted_{name}", [] if any(one.startswith(name) for one in breaks(planted)) else [planted]
@@ -120,6 +131,9 @@ def rules(files):
     yield "every_allowed_function_is_still_called", [
         f"{path}: {name}" for path, (names, _) in FUNCTIONS_ALLOWED.items() for name in sorted(names)
         if not any(name in text for text in files.get(path, []))]
+    yield "every_setting_that_must_be_made_is_one_that_all_databases_have", sorted(session_settings(root) ^ SETTINGS)
+    yield "only_a_new_connection_makes_settings", [
+        f"{path}: {text}" for path, text in texts if path != "src/store/postgres/open.c" and SETTING.match(text)]
     yield "only_the_schema_defines", [
         f"{path}: {text}" for path, text in texts if path not in SCHEMA and is_definition(text)]
     yield "no_step_of_the_schema_writes_to_what_it_alters", [
@@ -129,7 +143,7 @@ def rules(files):
 
 def main():
     root, build = (Path(argument).resolve() for argument in sys.argv[1:])
-    results = list(rules(all_texts(root, build)))
+    results = list(rules(root, all_texts(root, build)))
     print(f"1..{len(results)}")
     for number, (name, offences) in enumerate(results, 1):
         print(f"{'not ok' if offences else 'ok'} {number} - {name}")

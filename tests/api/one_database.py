@@ -49,6 +49,7 @@ POSTGRESQL_ONLY = {
     "test_postgresql_conflicts.py": "its conflicts between connections",
     "test_postgresql_failover.py": "its servers",
     "test_postgresql_lost_commits.py": "its connections",
+    "test_postgresql_settings.py": "its connections",
     "test_postgresql_tls.py": "its connections",
     "test_postgresql_troubles.py": "its server",
 }

@@ -64,7 +64,9 @@ enum errc postgres_failed(struct postgres *postgres, const PGresult *result, str
         return lost(err);
     }
     const struct row *row = row_of(state);
-    postgres->lost = postgres->lost || row->lose || is_fatal(result);
+    // Outside a transaction only settings are made, and the connection is as good without them.
+    const bool lose = row->lose && postgres->in_transaction;
+    postgres->lost = postgres->lost || lose || is_fatal(result);
     return err_set(err, row->code, "database: %s (SQLSTATE %s)",
                    row->message != NULL ? row->message : message, state);
 }

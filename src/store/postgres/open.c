@@ -35,9 +35,7 @@ static const struct setting {
 // What must hold is stated, so that the defaults of a server, a database or a role do not matter: the
 // isolation, that a commit is durable, and that no time limit cancels its wait for the standby. A wait for a
 // lock ends before the wait for the answer does. The server soon ends a transaction of a node that stands
-// still, because others wait for its locks. Every statement of the service has an index, and one plan
-// whatever its values: with plans for the values, a list of a merchant that the statistics do not know yet
-// read all of his rows; without statistics, all rows.
+// still, because others wait for its locks.
 static const char *const session[] = {
     "SET default_transaction_isolation = 'read committed'",
     "SET synchronous_commit = on",
@@ -45,10 +43,16 @@ static const char *const session[] = {
     "SET lock_timeout = '2s'",
     "SET idle_in_transaction_session_timeout = '5s'",
     "SET client_min_messages = warning", // postgres_commit reads the warnings
+    "SET bytea_output = hex",
+};
+
+// Every statement of the service has an index, and one plan whatever its values: with plans for the values, a
+// list of a merchant that the statistics do not know yet read all of his rows; without statistics, all rows.
+// Other databases that speak PostgreSQL's protocol have another planner and may refuse these.
+static const char *const planner[] = {
     "SET plan_cache_mode = force_generic_plan",
     "SET enable_seqscan = off",
     "SET jit = off",
-    "SET bytea_output = hex",
 };
 
 int64_t postgres_mono_us(void)
@@ -81,6 +85,16 @@ static const char *reason(const PGconn *conn)
     return strstr(text, "FATAL") != NULL ? "the server refuses to connect" : "the server cannot be reached";
 }
 
+// Alone before a sync: a refusal undoes what else stands before that.
+static enum errc try_setting(struct postgres *postgres, const char *sql, struct err *err)
+{
+    enum errc rc = postgres_control(postgres, POSTGRES_RUN, sql, err);
+    if (rc == OK) {
+        rc = postgres_pipeline_sync(postgres, err);
+    }
+    return postgres->lost ? rc : OK;
+}
+
 static enum errc set_up(struct postgres *postgres, struct err *err)
 {
     if (PQsetnonblocking(postgres->conn, 1) != 0 || PQenterPipelineMode(postgres->conn) != 1) {
@@ -90,7 +104,11 @@ static enum errc set_up(struct postgres *postgres, struct err *err)
     for (size_t i = 0; i < COUNT_OF(session) && rc == OK; i++) {
         rc = postgres_control(postgres, POSTGRES_RUN, session[i], err);
     }
-    return rc == OK ? postgres_pipeline_sync(postgres, err) : rc;
+    rc = rc == OK ? postgres_pipeline_sync(postgres, err) : rc;
+    for (size_t i = 0; i < COUNT_OF(planner) && rc == OK; i++) {
+        rc = try_setting(postgres, planner[i], err);
+    }
+    return rc;
 }
 
 void postgres_disconnect(struct postgres *postgres)

@@ -1,5 +1,5 @@
-"""A proxy before a PostgreSQL server, which can lose the answer of a COMMIT, or drop all packets as a broken network
-does. It reads the frontend/backend protocol: a message is a letter, its length and its content."""
+"""A proxy before a PostgreSQL server, which can lose the answer of a COMMIT, drop all packets as a broken network does, or
+let the server read another text than the client has sent. It reads the frontend/backend protocol: a message is a letter, its length and its content."""
 import contextlib
 import socket
 import threading
@@ -24,6 +24,7 @@ class PostgresqlProxy:
         self.commits_until_cut = 0
         self.refusing = False  # new connections
         self.refuse_after_cut = False
+        self._replaced = {}
         self._dropping = threading.Event()
         self._lock = threading.Lock()
         self._sockets = []
@@ -35,6 +36,11 @@ class PostgresqlProxy:
         """At the COMMIT with this number, counted from now on, on a connection that has sent this text before."""
         with self._lock:
             self.cut, self.commits_until_cut, self._after = how, number, after
+
+    def replace(self, text, by):
+        """In what the client sends from now on. `by` is padded to the length of `text`."""
+        assert len(by) <= len(text)
+        self._replaced[text.encode()] = by.ljust(len(text)).encode()
 
     def drop_everything(self):
         self._dropping.set()
@@ -83,6 +89,8 @@ class PostgresqlProxy:
         after = False
         while True:
             message = _read_message(client)
+            for text, by in self._replaced.items():
+                message = message.replace(text, by)
             after = after or self._after != b"" and self._after in message
             self._wait_while_dropping()
             how = self._take_cut() if (after or not self._after) and message[:1] == b"P" and COMMIT_SENT in message else None
