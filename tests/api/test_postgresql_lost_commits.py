@@ -4,6 +4,7 @@ its callers notice nothing."""
 import pytest
 
 from support.ledger import Ledger
+from support.place import Place
 from support.postgresql_pair import uri
 from support.postgresql_proxy import PostgresqlProxy
 from support.merchant import Merchant
@@ -59,3 +60,16 @@ def test_an_outcome_that_stays_unknown_is_said_to_be(merchant, proxy, sandbox):
     ledger = Ledger(sandbox, merchant)
     ledger.check()
     assert len(ledger.payments) == 1
+
+
+@pytest.mark.parametrize("lost, said", [("statement", "nothing was recorded, try again"), ("commit", "look before you try again")])
+def test_a_command_knows_what_became_of_it_unless_its_commit_was_sent(lost, said, proxy, postgresql, binary, tmp_path):
+    postgresql.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    place = Place(binary, tmp_path)
+    place.settings = {"database": uri(proxy)}
+    place.run("migrate")
+    if lost == "statement":
+        proxy.cut_at("INSERT INTO audit_log ")  # its last statement
+    else:
+        proxy.cut_commit("unsent", after=b"INSERT INTO merchants ")
+    assert said in place.refused("createmerchant", "--name", "shop")

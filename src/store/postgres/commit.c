@@ -112,6 +112,8 @@ enum errc postgres_commit(struct db *db, struct err *err)
     bool known = false;
     if (recorded) {
         rc = db_run(db, NULL, err, "INSERT INTO commits (id, committed) VALUES ($1, 1)", DB_ID(&id));
+    } else if (wrote) { // nobody will look: a connection that is lost already is found before COMMIT is sent
+        rc = postgres_pipeline_sync(postgres, err);
     }
     if (rc != OK) { // the server got no COMMIT
         end_transaction(postgres);

@@ -25,6 +25,7 @@ class PostgresqlProxy:
         self.refusing = False  # new connections
         self.refuse_after_cut = False
         self._replaced = {}
+        self._cut_at = None
         self._dropping = threading.Event()
         self._lock = threading.Lock()
         self._sockets = []
@@ -36,6 +37,10 @@ class PostgresqlProxy:
         """At the COMMIT with this number, counted from now on, on a connection that has sent this text before."""
         with self._lock:
             self.cut, self.commits_until_cut, self._after = how, number, after
+
+    def cut_at(self, text):
+        """A connection ends when its client sends this text."""
+        self._cut_at = text.encode()
 
     def replace(self, text, by):
         """In what the client sends from now on. `by` is padded to the length of `text`."""
@@ -89,6 +94,8 @@ class PostgresqlProxy:
         after = False
         while True:
             message = _read_message(client)
+            if self._cut_at is not None and self._cut_at in message:
+                break
             for text, by in self._replaced.items():
                 message = message.replace(text, by)
             after = after or self._after != b"" and self._after in message
