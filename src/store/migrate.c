@@ -1,12 +1,21 @@
 // Brings a database's schema to this program's version. A step and the record that it was applied are one
 // transaction: a crash leaves a whole number of steps, and the next start goes on from there. Programs that
-// start at once take turns: each step's transaction begins with the record, whose key is unique, so all but
-// one wait there until that one has ended, and look again. Any thread.
+// start at once take turns: each step's transaction begins with the record, whose key is unique, so of those
+// that run the first step all but one wait there until that one has ended, and look again. For the later
+// steps, which may take long, they wait without a transaction. Any thread.
 #include "store/migrate.h"
 
+#include <time.h>
+
+#include "base/log.h"
+#include "base/timefmt.h"
 #include "store/driver.h"
 #include "store/meta.h"
 #include "store/schema.h"
+
+#define LOOK_EVERY_MS 250
+#define OTHER_NODE_HOURS_MAX 6
+#define LOOKS_MAX (OTHER_NODE_HOURS_MAX * 3600 * 1000 / LOOK_EVERY_MS)
 
 // Prepared anew: before the first step there is no such table.
 static enum errc read_version(struct db *db, int64_t *version, struct err *err)
@@ -87,10 +96,25 @@ static const char *step_of(const struct db_driver *driver, const char *const *st
     return steps[version];
 }
 
-// In a transaction. *version: before the step. *done: nothing is missing.
-static enum errc apply_next(struct db *db, const char *const *steps, size_t count, int64_t *version,
-                            bool *done, struct err *err)
+// What one transaction found.
+enum found { FOUND_STEP, FOUND_ALL_APPLIED, FOUND_OTHER_NODE };
+
+// Whoever runs a step has locked the record of the one before.
+static enum errc find_other_node(struct db *db, int64_t version, bool *other, struct err *err)
 {
+    DB_ROWS(rows);
+    bool locked = false;
+    enum errc rc = db_first(db, &rows, &locked, err,
+                            "SELECT 1 FROM schema_version WHERE version = $1" FREE_ONLY, DB_I64(version));
+    *other = !locked;
+    return rc;
+}
+
+// In a transaction. *version: before the step.
+static enum errc apply_next(struct db *db, const char *const *steps, size_t count, int64_t *version,
+                            enum found *found, struct err *err)
+{
+    bool other = false;
     enum errc rc =
         db_run(db, NULL, err, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)");
     if (rc == OK) {
@@ -99,38 +123,70 @@ static enum errc apply_next(struct db *db, const char *const *steps, size_t coun
     if (rc == OK) {
         rc = check_version(db, steps, count, *version, err);
     }
-    if (rc != OK) {
-        return rc;
-    }
-    *done = *version >= (int64_t)count;
-    if (*done) {
+    if (rc == OK && *version >= (int64_t)count) {
+        *found = FOUND_ALL_APPLIED;
         return OK;
+    }
+    if (rc == OK && *version > 0) {
+        rc = find_other_node(db, *version, &other, err);
+    }
+    *found = other ? FOUND_OTHER_NODE : FOUND_STEP;
+    if (rc != OK || other) {
+        return rc;
     }
     rc = db_run(db, NULL, err, "INSERT INTO schema_version (version) VALUES ($1)", DB_I64(*version + 1));
     return rc == OK ? db->driver->script(db, step_of(db->driver, steps, *version), err) : rc;
 }
 
+static enum errc run_next(struct db *db, const char *const *steps, size_t count, int64_t *version,
+                          enum found *found, struct err *err)
+{
+    enum errc rc = db->driver->begin(db, true, err);
+    if (rc != OK) {
+        return rc;
+    }
+    rc = apply_next(db, steps, count, version, found, err);
+    if (rc == OK) {
+        return db->driver->commit(db, err);
+    }
+    db->driver->rollback(db);
+    return rc;
+}
+
+// A node that ends sets its locks free, so this waits only for one that is at it. *looks: so far.
+static enum errc wait_for_other_node(int *looks, struct err *err)
+{
+    static const struct timespec time = {.tv_nsec = LOOK_EVERY_MS * US_PER_MS * 1000};
+    if (++*looks > LOOKS_MAX) {
+        return err_set(err, ERR_STORE_AWAY, "another node has been upgrading the schema for %d hours",
+                       OTHER_NODE_HOURS_MAX);
+    }
+    if (*looks == 1) {
+        LOG(LOG_WARN, "another node upgrades the schema: waiting for it");
+    }
+    (void)nanosleep(&time, NULL);
+    return OK;
+}
+
 enum errc migrate_steps(struct db *db, const char *const *steps, size_t count, struct err *err)
 {
     enum errc rc = OK;
-    bool done = false;
+    enum found found = FOUND_STEP;
     int64_t version = -1;
-    for (int tries = 0; rc == OK && !done;) {
+    int looks = 0;
+    for (int tries = 0; rc == OK && found != FOUND_ALL_APPLIED;) {
         const int64_t before = version;
-        rc = db->driver->begin(db, true, err);
-        if (rc != OK) {
-            return rc;
-        }
-        rc = apply_next(db, steps, count, &version, &done, err);
-        if (rc == OK) {
-            rc = db->driver->commit(db, err);
-        } else {
-            db->driver->rollback(db);
-        }
-        // Another program was faster, or works on the same step for longer than a lock is waited for.
+        found = FOUND_STEP;
+        rc = run_next(db, steps, count, &version, &found, err);
+        // Another program was faster, or works on the first step for longer than a lock is waited for.
         const bool again = db_lost_conflict(rc) || rc == ERR_STORE_AWAY;
         tries = again && version == before ? tries + 1 : 0;
-        rc = again && tries < db->driver->tries ? OK : rc;
+        if (again && tries < db->driver->tries) {
+            rc = OK;
+            found = FOUND_STEP;
+        } else if (rc == OK && found == FOUND_OTHER_NODE) {
+            rc = wait_for_other_node(&looks, err);
+        }
     }
     return rc;
 }

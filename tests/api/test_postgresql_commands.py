@@ -2,6 +2,7 @@
 import contextlib
 import os
 import secrets
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -124,3 +125,17 @@ def test_a_node_waits_for_a_step_that_takes_another_longer_than_a_lock_is_waited
         wait_until(waited_twice)
         other.rollback()
         migrating.result()
+
+
+def test_a_node_says_that_it_waits_for_another_ones_upgrade_of_the_schema(place):
+    with contextlib.closing(connect(place)) as other:
+        (last,), = other.execute("DELETE FROM schema_version WHERE version = (SELECT max(version) FROM schema_version)"
+                                 " RETURNING version").fetchall()
+        other.commit()
+        other.execute("SELECT 1 FROM schema_version WHERE version = ? FOR UPDATE", (last - 1,))
+        with subprocess.Popen(place.argv("migrate"), env=place.environment(), stderr=subprocess.PIPE, text=True) as migrating:
+            assert "another node upgrades the schema: waiting for it" in migrating.stderr.readline()
+            assert migrating.poll() is None
+            other.execute("INSERT INTO schema_version VALUES (?)", (last,))
+            other.commit()
+            assert migrating.stderr.read() == "" and migrating.wait() == 0

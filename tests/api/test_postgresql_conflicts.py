@@ -1,12 +1,16 @@
 """The server ends statements and COMMITs with 40001 and 40003, as distributed databases do: each one in turn. It really
 undoes the transaction. The service runs it again, and its callers notice nothing."""
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from support.database import connect
 from support.ledger import Ledger
 from support.merchant import Merchant
+from support.place import Place
 from support.postgresql_pair import uri
+from support.waiting import wait_until
 
 TABLES = ("payments", "payment_history", "idempotency_keys", "replies", "operations", "outbox", "refunds")
 
@@ -63,3 +67,18 @@ def test_many_at_once(where, merchant, postgresql, sandbox):
     ledger = Ledger(sandbox, merchant)
     ledger.check()
     assert len(ledger.payments) == 100
+
+
+def test_a_first_start_may_meet_another_ones_table_of_versions(postgresql, binary, tmp_path):
+    """It has seen that there is none, and then finds it."""
+    postgresql.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    place = Place(binary, tmp_path)
+    place.settings = {"database": uri(postgresql)}
+    with contextlib.closing(connect(place)) as other, ThreadPoolExecutor(1) as node:
+        other.execute("LOCK TABLE pg_class IN SHARE MODE")
+        migrating = node.submit(place.run, "migrate")
+        wait_until(lambda: postgresql.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                          " AND query LIKE 'CREATE TABLE IF NOT EXISTS schema_version%'") == "1")
+        other.execute("CREATE TABLE schema_version (version BIGINT PRIMARY KEY)")
+        other.commit()
+        migrating.result()

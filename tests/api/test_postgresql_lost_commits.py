@@ -62,7 +62,8 @@ def test_an_outcome_that_stays_unknown_is_said_to_be(merchant, proxy, sandbox):
     assert len(ledger.payments) == 1
 
 
-@pytest.mark.parametrize("lost, said", [("statement", "nothing was recorded, try again"), ("commit", "look before you try again")])
+@pytest.mark.parametrize("lost, said", [("statement", "nothing was recorded, try again"),
+                                        ("commit", "look before you try again")])
 def test_a_command_knows_what_became_of_it_unless_its_commit_was_sent(lost, said, proxy, postgresql, binary, tmp_path):
     postgresql.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     place = Place(binary, tmp_path)

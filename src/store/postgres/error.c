@@ -23,6 +23,7 @@ static const struct row {
     {"26000", ERR_STORE_AWAY, true, NULL}, // a prepared statement vanished
     {"40003", ERR_STORE_AWAY, true, "the database lost the statement" NOTHING_KEPT},
     {"40", ERR_STORE_BUSY, false, "another node is changing the same rows" NOTHING_KEPT},
+    {"42P07", ERR_EXISTS, false, NULL},    // a table: CREATE IF NOT EXISTS may meet another node's
     {"42P05", ERR_STORE_AWAY, true, NULL}, // another client's prepared statement has the name
     {"53100", ERR_STORE_AWAY, false, "the database's disk is full" NOTHING_KEPT},
     {"53", ERR_STORE_AWAY, false, "the database lacks memory or connections" NOTHING_KEPT},
