@@ -12,15 +12,8 @@
 #include "store/copy_tables.h"
 #include "store/driver.h"
 #include "store/migrate.h"
+#include "store/nodes.h"
 #include "store/store.h"
-
-#define NODE_SILENT_S 12 // as long as a node may stand still before the others find it dead
-
-// Of the nodes that are or were serving the database.
-struct beats {
-    int64_t nodes;
-    int64_t sum;
-};
 
 // One of the two databases.
 struct side {
@@ -29,7 +22,6 @@ struct side {
     int claim;           // -1: none
     struct arena *arena; // outlives db
     struct copy_mark mark;
-    struct beats beats;
     int64_t rows;
 };
 #define SIDE_CLEANUP __attribute__((cleanup(side_close)))
@@ -204,42 +196,19 @@ static enum errc open_target(struct side *target, const char *name, struct err *
     return rc == OK ? migrate(target->db, err) : rc;
 }
 
-static enum errc read_beats(struct side *source, struct err *err)
+// Where nothing claims the database, its nodes are registered.
+static enum errc refuse_nodes(struct side *source, struct err *err)
 {
-    bool has = false;
-    enum errc rc = has_table(source->db, "nodes", &has, err);
-    if (rc != OK || !has) {
-        return rc;
-    }
-    DB_ROWS(rows);
-    rc = db_one(source->db, &rows, "no sum", err,
-                "SELECT count(*), CAST(coalesce(sum(beat), 0) AS BIGINT) FROM nodes");
-    if (rc == OK) {
-        source->beats = (struct beats){db_i64(&rows, 0), db_i64(&rows, 1)};
-    }
-    return rc;
-}
-
-static enum errc refuse_new_beats(struct side *source, struct err *err)
-{
-    const struct beats before = source->beats;
-    const enum errc rc = in_transaction(source, false, read_beats, err);
-    return rc != OK || (source->beats.nodes == before.nodes && source->beats.sum == before.sum)
+    const char *name = "";
+    const enum errc rc =
+        source->driver->claim == NULL ? nodes_find_alive(source->db, source->arena, &name, err) : OK;
+    return rc != OK || name[0] == '\0'
                ? rc
-               : err_set(err, ERR_CONFIG,
-                         "a service is running on the database to copy from: stop all its nodes");
-}
-
-// A database without a claim is in use if the beat of any of its nodes goes on. A node that was killed leaves
-// its last beat.
-static enum errc check_no_node_runs(struct side *source, struct err *err)
-{
-    enum errc rc = in_transaction(source, false, read_beats, err);
-    for (int second = 0; rc == OK && source->beats.nodes > 0 && second < NODE_SILENT_S; second++) {
-        (void)sleep(1);
-        rc = refuse_new_beats(source, err);
-    }
-    return rc;
+               : err_set(
+                     err, ERR_CONFIG,
+                     "a service is running on the database to copy from (%s), or ended less than %d s ago: "
+                     "stop all its nodes",
+                     name, NODE_DEAD_S);
 }
 
 static enum errc mark_both(struct side *source, struct side *target, struct err *err)
@@ -252,7 +221,7 @@ static enum errc mark_both(struct side *source, struct side *target, struct err 
     if (rc == OK) {
         rc = set_mark(source, COPY_LEAVING, err);
     }
-    if (rc == OK && refuse_new_beats(source, err) != OK) { // one started after the check
+    if (rc == OK && in_transaction(source, false, refuse_nodes, err) != OK) { // one started after the check
         rc = set_mark(source, COPY_NONE, NULL) == OK ? err->code : ERR_STORE;
     }
     return rc;
@@ -275,7 +244,7 @@ static enum errc pair(struct side *source, struct side *target, struct err *err)
                        "the database to copy to holds an unfinished copy that was cancelled, or of another "
                        "database. Use an empty database");
     }
-    const enum errc rc = check_no_node_runs(source, err);
+    const enum errc rc = in_transaction(source, false, refuse_nodes, err);
     return rc == OK ? mark_both(source, target, err) : rc;
 }
 

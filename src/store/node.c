@@ -118,7 +118,7 @@ static enum errc rejoin(struct node *node, struct db *db, struct err *err)
 
 static bool is_dead(const struct seen *seen)
 {
-    return seen->unchanged >= NODE_DEAD_READINGS;
+    return seen->unchanged >= NODE_DEAD_S;
 }
 
 static enum errc remove_dead(struct node *node, struct db *db, struct beat *beat, struct err *err)

@@ -1,8 +1,8 @@
 // This process as one of the nodes that share a database (nodes.h). It registers when the store opens, and
-// advances its beat every second. It also reads the beats of the others: a node whose beat stays the same for
-// DEAD_READINGS readings is dead. Then one of the others removes its row and ends its leases, so that what
-// the dead node was doing is due. No clocks are compared: each reading is a second or more after the one
-// before by this process's monotonic clock, and a process that stood still has read nothing meanwhile.
+// advances its beat every second. It also reads the beats of the others: a node whose beat stays the same in
+// NODE_DEAD_S readings is dead. Then one of the others removes its row and ends its leases, so that what the
+// dead node was doing is due. No clocks are compared: each reading is a second or more after the one before
+// by this process's monotonic clock, and a process that stood still has read nothing meanwhile.
 //
 // A node that was only slow finds its row gone. It registers anew under another id, and its leases are lost.
 // Whoever holds a lease finds that out when it records what it did, because the row is not its node's.
@@ -12,9 +12,6 @@
 
 #include "store/driver.h"
 #include "store/job.h"
-
-// Seconds without a beat. Short enough for take-over within 30 s, long enough for a database that stalls.
-#define NODE_DEAD_READINGS 12
 
 struct node;
 

@@ -1,6 +1,7 @@
 // See nodes.h.
 #include "store/nodes.h"
 
+#include "base/timefmt.h"
 #include "store/operations.h"
 #include "store/outbox.h"
 
@@ -41,7 +42,7 @@ enum errc node_has_witness(struct db *db, const struct uuid *id, bool *has, stru
     return db_first(db, &rows, has, err,
                     "SELECT 1 FROM nodes WHERE id <> $1 AND trusts = 1 AND beat_us > " DATABASE_US
                     " - $2 LIMIT 1",
-                    DB_ID(id), DB_I64(NODE_WITNESS_US));
+                    DB_ID(id), DB_I64(NODE_DEAD_S * US_PER_S));
 }
 
 enum errc nodes_find_alive(struct db *db, struct arena *arena, const char **name, struct err *err)
@@ -51,7 +52,7 @@ enum errc nodes_find_alive(struct db *db, struct arena *arena, const char **name
     enum errc rc =
         db_first(db, &rows, &has, err,
                  "SELECT name FROM nodes WHERE beat_us > " DATABASE_US " - $1 ORDER BY beat_us DESC LIMIT 1",
-                 DB_I64(NODE_WITNESS_US));
+                 DB_I64(NODE_DEAD_S * US_PER_S));
     *name = has ? db_text(&rows, 0, arena) : "";
     return rc;
 }

@@ -12,6 +12,10 @@
 // SQL: whether the row is leased to a node that is not there any more.
 #define NODES_LEASE_ENDED "node_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = node_id)"
 
+// A node that has not beaten for so long is dead. Short enough for take-over within 30 s, long enough for a
+// database that stalls.
+#define NODE_DEAD_S 12
+
 struct node_row {
     struct uuid id;
     int64_t beat; // grows while the node is alive
@@ -32,8 +36,7 @@ enum errc node_beat(struct db *db, const struct uuid *id, int64_t known_beat, st
                     struct err *err) MUST_CHECK;
 
 // Whether another node is alive that trusts this database. So it is no restored backup: that node would not
-// be in it. Alive: it beat within NODE_WITNESS_US, by the database's clock.
-#define NODE_WITNESS_US INT64_C(12000000)
+// be in it. Alive: it beat within NODE_DEAD_S, by the database's clock.
 enum errc node_has_witness(struct db *db, const struct uuid *id, bool *has, struct err *err) MUST_CHECK;
 // A node that is alive now; *name "": none is. Text into the arena.
 enum errc nodes_find_alive(struct db *db, struct arena *arena, const char **name, struct err *err) MUST_CHECK;
