@@ -1,9 +1,10 @@
 // Copies a database to another, of any two kinds: paymentsd copy. The service runs on neither meanwhile.
 //
 // The target is marked as unfinished before its first row, and the source before that row is read. Every row
-// is copied as it is, sealed values too, and then compared. Only then the source is marked as left and after
-// that the target's mark is removed: at any moment the service starts on one of the two at most
-// (copy_mark.h). A copy that was interrupted anywhere goes on when it is started again.
+// is copied as it is, sealed values too, but for its lease (copy_tables.h), and then compared. Only then the
+// source is marked as left and after that the target's mark is removed: at any moment the service starts on
+// one of the two at most (copy_mark.h). A copy that was interrupted anywhere goes on when it is started
+// again.
 #pragma once
 
 #include "store/copy_mark.h"

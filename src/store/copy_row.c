@@ -34,7 +34,8 @@ void copy_row_read(const struct copy_table *table, struct db_rows *rows, struct 
     row->columns = (size_t)driver->column_count(rows);
     REQUIRE(row->columns <= COPY_COLUMNS_MAX);
     for (size_t i = 0; i < row->columns; i++) {
-        row->values[i] = driver->column(rows, (int)i);
+        const bool is_lease = table->has_leases && strcmp(driver->column_name(rows, (int)i), "node_id") == 0;
+        row->values[i] = is_lease ? DB_NIL : driver->column(rows, (int)i);
     }
     const char *name = table->key;
     for (size_t i = 0; i < copy_key_columns(table); i++) {

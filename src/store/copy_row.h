@@ -22,6 +22,7 @@ struct copy_key {
 };
 void copy_key_release(struct copy_key *key);
 
+// As it is copied.
 void copy_row_read(const struct copy_table *table, struct db_rows *rows, struct copy_row *row);
 void copy_key_keep(struct copy_key *key, const struct copy_table *table,
                    const struct db_value values[COPY_KEY_COLUMNS_MAX]);

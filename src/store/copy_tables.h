@@ -2,6 +2,7 @@
 // the databases' catalogues.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct copy_table {
@@ -9,6 +10,7 @@ struct copy_table {
     const char *key;    // the columns of its primary key, in order
     const char *rows;   // SQL: those that are copied; NULL: all
     const char *in_use; // SQL: the rows that only a database in use has; NULL: any
+    bool has_leases;    // node_id, which is copied as NULL: no node that is named there is left
 };
 
 extern const struct copy_table copy_tables[];

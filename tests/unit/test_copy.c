@@ -302,6 +302,17 @@ static void a_database_that_a_node_serves_is_refused(void **state)
     assert_copies(f, f->scratch.database, f->back);
 }
 
+static void a_lease_stays_behind_with_its_node(void **state)
+{
+    struct fixture *f = *state;
+    script(f->from, "UPDATE operations SET node_id = subject_id");
+    script(f->from, "UPDATE outbox SET node_id = id");
+    assert_copies(f, f->from, f->scratch.database);
+    assert_int_equal(number(f->scratch.database, "SELECT count(*) FROM operations WHERE node_id IS NOT NULL"),
+                     0);
+    assert_int_equal(number(f->scratch.database, "SELECT count(*) FROM outbox WHERE node_id IS NOT NULL"), 0);
+}
+
 static void a_damaged_value_is_named_by_its_table_and_row(void **state)
 {
     struct fixture *f = *state;
@@ -376,6 +387,7 @@ int main(void)
         TEST(a_source_must_be_there_whole_and_of_this_version),
         TEST(a_database_that_a_service_uses_is_refused),
         TEST(a_database_that_a_node_serves_is_refused),
+        TEST(a_lease_stays_behind_with_its_node),
         TEST(a_damaged_value_is_named_by_its_table_and_row),
         TEST(a_row_that_the_target_refuses_is_named_by_its_table),
         TEST(a_row_that_differs_is_found),
