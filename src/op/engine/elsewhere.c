@@ -1,6 +1,6 @@
 // Callers who wait here for an operation that another node has under way, or that no node has under way now.
 // Whether it is closed is read from the database: one job every POLL_US for all of them. Then its kind
-// answers from the database, as it does when patience ends. Loop thread, except run_look.
+// answers from the database, as it does when patience ends. Loop thread, except ask_look and run_look.
 #include <stdlib.h>
 
 #include "base/require.h"
@@ -20,6 +20,18 @@ struct elsewhere {
     size_t count;
     size_t passed; // callers whom the jobs before this one have looked after
 };
+
+// So that they all wait for one answer.
+static void ask_look(struct store_job *job, struct tx *tx)
+{
+    const struct elsewhere *elsewhere = CONTAINER_OF(job, struct elsewhere, job);
+    for (size_t i = 0; i < elsewhere->count; i++) {
+        const struct op_key *key = &elsewhere->keys[i];
+        struct err ignored;
+        bool open = false;
+        db_asked(operation_is_open(tx->db, &key->subject_id, key->kind->name, &open, &ignored));
+    }
+}
 
 static enum errc run_look(struct store_job *job, struct tx *tx, struct err *err)
 {
@@ -70,7 +82,8 @@ static void look(struct timer *timer)
         timer_start(elsewhere->engine->options.loop, timer, POLL_US);
         return;
     }
-    elsewhere->job = (struct store_job){.queue = STORE_READ, .run = run_look, .done = looked};
+    elsewhere->job =
+        (struct store_job){.queue = STORE_READ, .run = run_look, .ahead = ask_look, .done = looked};
     store_submit_always(elsewhere->engine->options.store, &elsewhere->job);
 }
 
