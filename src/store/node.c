@@ -19,7 +19,8 @@
 // Another node, as this one has seen it.
 struct seen {
     struct node_row row;
-    int unchanged; // successive readings with the same beat
+    bool has_beaten; // since this one first read it
+    int unchanged;   // successive readings with the same beat
 };
 
 // What a beat's transaction did. Made anew when the job runs again.
@@ -38,6 +39,7 @@ struct node {
     struct store *store;
     struct random *random;
     char *name;
+    char *host; // what the name begins with, and the space
     pthread_mutex_t mutex;
     struct uuid id;        // under the mutex; changed by the loop thread
     struct node_beat last; // the last one known to be committed
@@ -118,7 +120,8 @@ static enum errc rejoin(struct node *node, struct db *db, struct err *err)
 
 static bool is_dead(const struct seen *seen)
 {
-    return seen->unchanged >= NODE_DEAD_S;
+    const bool was_left = seen->row.is_same_host && !seen->has_beaten;
+    return seen->unchanged >= (was_left ? NODE_LEFT_S : NODE_DEAD_S);
 }
 
 static enum errc remove_dead(struct node *node, struct db *db, struct beat *beat, struct err *err)
@@ -149,20 +152,21 @@ static enum errc run_beat(struct store_job *job, struct tx *tx, struct err *err)
         rc = remove_dead(node, tx->db, beat, err);
     }
     tx->work_due = tx->event_due = beat->removed > 0;
-    return rc == OK ? nodes_list(tx->db, beat->rows, &beat->count, err) : rc;
+    return rc == OK ? nodes_list(tx->db, node->host, beat->rows, &beat->count, err) : rc;
 }
 
 // --- loop thread
 
-static int unchanged_readings(const struct node *node, const struct node_row *row)
+static struct seen seen_again(const struct node *node, const struct node_row *row)
 {
     for (size_t i = 0; i < node->seen_count; i++) {
         const struct seen *seen = &node->seen[i];
         if (uuid_equal(&seen->row.id, &row->id)) {
-            return seen->row.beat == row->beat ? seen->unchanged + 1 : 0;
+            const bool beats = seen->row.beat != row->beat;
+            return (struct seen){*row, seen->has_beaten || beats, beats ? 0 : seen->unchanged + 1};
         }
     }
-    return 0;
+    return (struct seen){.row = *row};
 }
 
 static void look_at_others(struct node *node)
@@ -176,7 +180,7 @@ static void look_at_others(struct node *node)
         if (uuid_equal(&row->id, &beat->id)) {
             continue;
         }
-        seen[count] = (struct seen){*row, unchanged_readings(node, row)};
+        seen[count] = seen_again(node, row);
         node->alive += !is_dead(&seen[count++]);
     }
     memcpy(node->seen, seen, count * sizeof(seen[0]));
@@ -269,7 +273,8 @@ enum errc node_open(struct db *db, struct loop *loop, struct random *random, con
     made->loop = loop;
     made->random = random;
     made->name = strdup(name);
-    REQUIRE(made->name != NULL && pthread_mutex_init(&made->mutex, NULL) == 0);
+    made->host = strndup(name, strcspn(name, " ") + 1);
+    REQUIRE(made->name != NULL && made->host != NULL && pthread_mutex_init(&made->mutex, NULL) == 0);
     made->alive = 1;
     made->trials = 1;
     timer_init(&made->timer, beat_due);
@@ -328,5 +333,6 @@ void node_free(struct node *node)
     }
     (void)pthread_mutex_destroy(&node->mutex);
     free(node->name);
+    free(node->host);
     free(node);
 }

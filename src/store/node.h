@@ -1,8 +1,10 @@
 // This process as one of the nodes that share a database (nodes.h). It registers when the store opens, and
-// advances its beat every second. It also reads the beats of the others: a node whose beat stays the same in
+// advances its beat every second. It also reads the beats of the others: a node whose beat stays the same for
 // NODE_DEAD_S readings is dead. Then one of the others removes its row and ends its leases, so that what the
 // dead node was doing is due. No clocks are compared: each reading is a second or more after the one before
-// by this process's monotonic clock, and a process that stood still has read nothing meanwhile.
+// by this process's monotonic clock, and a process that stood still has read nothing meanwhile. A node
+// of this host that has not beaten once since this one started is most likely the process before it, and is
+// given up after NODE_LEFT_S readings.
 //
 // A node that was only slow finds its row gone. It registers anew under another id, and its leases are lost.
 // Whoever holds a lease finds that out when it records what it did, because the row is not its node's.
@@ -15,7 +17,7 @@
 
 struct node;
 
-// Registers. name: for people. Before the database threads start. Blocking.
+// Registers. name: the host's, a space, and more for people. Before the database threads start. Blocking.
 enum errc node_open(struct db *db, struct loop *loop, struct random *random, const char *name,
                     struct node **node, struct err *err) MUST_CHECK;
 // From now on it beats, with jobs of this store.

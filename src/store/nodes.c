@@ -76,17 +76,20 @@ enum errc nodes_distrust(struct db *db, struct err *err)
     return db_run(db, NULL, err, "UPDATE nodes SET trusts = 0 WHERE trusts = 1");
 }
 
-enum errc nodes_list(struct db *db, struct node_row nodes[NODES_MAX], size_t *count, struct err *err)
+enum errc nodes_list(struct db *db, const char *host, struct node_row nodes[NODES_MAX], size_t *count,
+                     struct err *err)
 {
     DB_ROWS(rows);
     bool has = true;
     *count = 0;
-    enum errc rc =
-        db_query(db, &rows, err, "SELECT id, beat FROM nodes ORDER BY id LIMIT $1", DB_I64(NODES_MAX));
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT id, beat, CASE WHEN substr(name, 1, length($1)) = $1 THEN 1 ELSE 0 END"
+                            " FROM nodes ORDER BY id LIMIT $2",
+                            DB_STR(host), DB_I64(NODES_MAX));
     while (rc == OK && has) {
         rc = db_next(&rows, &has, err);
         if (rc == OK && has) {
-            nodes[(*count)++] = (struct node_row){db_uuid(&rows, 0), db_i64(&rows, 1)};
+            nodes[(*count)++] = (struct node_row){db_uuid(&rows, 0), db_i64(&rows, 1), db_bool(&rows, 2)};
         }
     }
     return rc;

@@ -15,10 +15,13 @@
 // A node that has not beaten for so long is dead. Short enough for take-over within 30 s, long enough for a
 // database that stalls.
 #define NODE_DEAD_S 12
+// The same of a node that is most likely the process before this one: node.h.
+#define NODE_LEFT_S 3
 
 struct node_row {
     struct uuid id;
-    int64_t beat; // grows while the node is alive
+    int64_t beat;      // grows while the node is alive
+    bool is_same_host; // as the one that reads it
 };
 
 // *database_us: the database's clock.
@@ -47,9 +50,9 @@ enum errc node_trust(struct db *db, const struct uuid *id, struct err *err) MUST
 // The database has lost commits: no node trusts it any more.
 enum errc nodes_distrust(struct db *db, struct err *err) MUST_CHECK;
 
-// All nodes; at most NODES_MAX are read.
+// All nodes; at most NODES_MAX are read. host: how the name of each node on the reader's host begins.
 #define NODES_MAX 256
-enum errc nodes_list(struct db *db, struct node_row nodes[NODES_MAX], size_t *count,
+enum errc nodes_list(struct db *db, const char *host, struct node_row nodes[NODES_MAX], size_t *count,
                      struct err *err) MUST_CHECK;
 
 // trusted: as node_trust has set it.

@@ -6,11 +6,28 @@ import pytest
 
 from stub_fixture import CHARGE, assert_the_same_request, pay, wait_for_status
 from support.background import InBackground
+from support.database import rows_of
 from support.http_listener import Answer
 from support.stub import executed
+from support.waiting import scaled, wait_until
 from test_crashes import lose
 
 TAKEN_OVER_WITHIN_S = 30
+SAME_HOST_WITHIN_S = 10
+DEAD_READINGS = 12  # NODE_DEAD_S of src/store/nodes.h
+
+
+def beats(node):
+    """Those of all nodes, oldest first."""
+    return [beat for beat, in rows_of(node, "SELECT beat FROM nodes ORDER BY started_us")]
+
+
+def wait_until_seen(node):
+    """Until the newer of two nodes has seen the older one beat."""
+    older, _ = beats(node)
+    wait_until(lambda: beats(node)[0] > older)
+    _, newer = beats(node)
+    wait_until(lambda: beats(node)[1] >= newer + 2)
 
 
 @pytest.mark.parametrize("answer", [Answer(hang=True), executed(hang=True)], ids=["not charged", "charged"])
@@ -31,6 +48,19 @@ def test_a_payment_under_way_is_ended_by_another_node(start_shops, stub_stripe, 
     assert (again.data["id"], again.data["status"]) == (told["id"], "completed")
     assert_the_same_request(requests, at_b, told)
     assert stub_stripe.charged_minor(told["id"]) == 1000 and len(receiver.deliveries) == 1
+
+
+def test_a_payment_under_way_is_soon_ended_by_the_next_process_on_the_host(start_shops, stub_stripe):
+    shop, = start_shops(1)
+    stub_stripe.answer_next(*CHARGE, Answer(hang=True))
+    paying = InBackground(pay, shop)
+    stub_stripe.wait_for(*CHARGE)
+    killed = time.monotonic()
+    shop.server.kill()
+    lose(paying)
+    shop.server.start()
+    stub_stripe.wait_for(*CHARGE, count=2)
+    assert time.monotonic() - killed < scaled(SAME_HOST_WITHIN_S)
 
 
 def test_a_delivery_under_way_is_made_by_another_node(start_shops, receiver):
@@ -65,11 +95,14 @@ def test_a_node_that_ends_in_good_order_leaves_its_work_at_once(start_shops, stu
 def test_a_node_that_stood_still_does_no_harm(start_shops, stub_stripe, receiver):
     at_a, at_b = start_shops(2, patience="40s")
     at_a.use_webhook(receiver.url)
+    wait_until_seen(at_b.server)
     stub_stripe.answer_next(*CHARGE, executed(delay_s=1))
     paying = InBackground(pay, at_a)
     stub_stripe.wait_for(*CHARGE)
     at_a.server.process.signal(signal.SIGSTOP)
+    _, newer = beats(at_b.server)
     told = receiver.wait_for("payment.completed", timeout=TAKEN_OVER_WITHIN_S).json["data"]
+    assert beats(at_b.server)[-1] >= newer + DEAD_READINGS
     at_a.server.process.signal(signal.SIGCONT)
     answer = paying.result(timeout=TAKEN_OVER_WITHIN_S)
     assert (answer.status, answer.data["id"], answer.data["status"]) == (201, told["id"], "completed")

@@ -4,8 +4,9 @@
 // beats of the others, and removes the rows that showed the same beat READINGS times, if they still do. No clocks are
 // compared.
 //
-// A node whose beats are at most BEAT_LATE_S late is never removed. One that stopped is removed within PROMISED_S, if
-// another one reads at least every 1 + READ_LATE_S. One that was silent for longer and has just come back is not removed.
+// A node whose beats are at most BEAT_LATE_S late is never removed, once the other has seen it beat. One that stopped is
+// removed within PROMISED_S, if another one reads at least every 1 + READ_LATE_S. One that was silent for longer and has just
+// come back is not removed. That a node of the same host that was never seen to beat is given up sooner is not modelled.
 //
 // Planted mistakes, by -D: COMPARE_CLOCKS (the age of a beat, by clocks that differ by SKEW_S), TOO_EAGER (fewer
 // readings than a beat may be late), NO_RECHECK (it is removed although it has just come back).
