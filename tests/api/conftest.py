@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from one_database import POSTGRESQL_ONLY, SQLITE_ONLY
+from one_database import leave_out_others
 from support import recording, server as servers
 from support.at_stripe import AtStripe
 from support.merchant import Merchant, ObservedMerchant
@@ -210,8 +210,4 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out what is about the other database."""
-    left_out = SQLITE_ONLY if os.environ.get("TEST_POSTGRESQL") else POSTGRESQL_ONLY
-    gone = [item for item in items if {item.path.name, f"{item.path.name}::{item.originalname}"} & left_out.keys()]
-    items[:] = [item for item in items if item not in gone]
-    config.hook.pytest_deselected(items=gone)
+    leave_out_others(config, items)

@@ -1,4 +1,5 @@
-"""The tests that run on one database alone, and why: by their file, or by file and name. conftest.py reads it."""
+"""The tests that run on one database alone, and why: by their file, or by file and name. Those of tests/crash, too."""
+import os
 
 FILE = "about the database's file"
 
@@ -21,6 +22,7 @@ SQLITE_ONLY = {
     "test_cli_maintenance.py::test_commands_that_only_read_create_nothing": FILE,
     "test_cli_mistakes.py::test_a_file_that_is_not_a_database_is_refused_and_kept": FILE,
     "test_crashes.py::test_a_second_service_on_the_same_data_is_refused_in_one_line": "PostgreSQL has many services",
+    "test_disk.py": "about the disk below SQLite's files; test_postgresql_troubles.py has what a database cannot do",
     "test_damage.py": "about rows that a failing disk changed, and values that PostgreSQL's types refuse",
     "test_old_database.py": "a database of an earlier version, which had SQLite alone",
     "test_one_service.py": "PostgreSQL has many services",
@@ -53,3 +55,11 @@ POSTGRESQL_ONLY = {
     "test_postgresql_tls.py": "its connections",
     "test_postgresql_troubles.py": "its server",
 }
+
+
+def leave_out_others(config, items):
+    """Of the tests that pytest has collected, those about the database that this run is not on."""
+    left_out = SQLITE_ONLY if os.environ.get("TEST_POSTGRESQL") else POSTGRESQL_ONLY
+    gone = [item for item in items if {item.path.name, f"{item.path.name}::{item.originalname}"} & left_out.keys()]
+    items[:] = [item for item in items if item not in gone]
+    config.hook.pytest_deselected(items=gone)

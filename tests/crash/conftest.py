@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from one_database import leave_out_others
 from world import World
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -67,6 +68,10 @@ def count(record_property):
         for name, number in numbers.items():
             record_property(name, number)
     return add
+
+
+def pytest_collection_modifyitems(config, items):
+    leave_out_others(config, items)
 
 
 def pytest_terminal_summary(terminalreporter):

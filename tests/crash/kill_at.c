@@ -38,6 +38,8 @@ enum point {
     CLIENT_RECEIVE,
     ENDPOINT_SEND,
     ENDPOINT_RECEIVE,
+    POSTGRESQL_SEND,
+    POSTGRESQL_RECEIVE,
     POINTS,
     NO_POINT = POINTS,
 };
@@ -114,12 +116,19 @@ static enum point point_of_file(int fd, bool sync)
 
 static enum point point_of_peer(int fd, bool receive)
 {
-    struct sockaddr_in peer = {0};
-    socklen_t bytes = sizeof peer;
-    if (plan == NULL || getpeername(fd, (struct sockaddr *)&peer, &bytes) != 0 ||
-        peer.sin_family != AF_INET) {
+    struct sockaddr_storage any = {0};
+    socklen_t bytes = sizeof any;
+    if (plan == NULL || getpeername(fd, (struct sockaddr *)&any, &bytes) != 0) {
         return NO_POINT;
     }
+    if (any.ss_family == AF_UNIX) { // the tests' server listens nowhere else
+        return receive ? POSTGRESQL_RECEIVE : POSTGRESQL_SEND;
+    }
+    if (any.ss_family != AF_INET) {
+        return NO_POINT;
+    }
+    struct sockaddr_in peer;
+    memcpy(&peer, &any, sizeof peer);
     uint16_t port = ntohs(peer.sin_port);
     if (port == plan->stripe_port && plan->stripe_tls != 0) {
         return NO_POINT; // counted where the text is known: Stripe learns nothing from a handshake

@@ -7,9 +7,15 @@ import tempfile
 import urllib.parse
 
 POINTS = ("wal write", "wal sync", "database write", "database sync", "journal", "key file", "directory sync",
-          "stripe send", "stripe receive", "client send", "client receive", "endpoint send", "endpoint receive")
+          "stripe send", "stripe receive", "client send", "client receive", "endpoint send", "endpoint receive",
+          "postgresql send", "postgresql receive")
 WHENS = ("before", "halfway", "after")
 DISK = POINTS[:7]
+# What only one database's driver calls.
+ON_SQLITE = ("wal write", "wal sync", "database write", "database sync", "journal")
+ON_POSTGRESQL = ("postgresql send", "postgresql receive")
+STORE, OTHER_STORE = (ON_POSTGRESQL, ON_SQLITE) if os.environ.get("TEST_POSTGRESQL") else (ON_SQLITE, ON_POSTGRESQL)
+REACHED = tuple(point for point in POINTS if point not in OTHER_STORE)
 KILL = -1
 
 # Its fields, each of 8 bytes, as `struct plan` has them.

@@ -2,7 +2,7 @@
 payments equal Stripe's, and every event arrives."""
 import time
 
-from plan import POINTS, whens_of
+from plan import REACHED, STORE, whens_of
 from sandbox_fixture import set_faults
 from steps import CROWD
 from support.http_listener import Answer
@@ -57,7 +57,7 @@ class Crowd:
 def kill(world, rng):
     """By the library at some call, or where that does not come soon, or there is no library, from outside."""
     if world.plan:
-        point = rng.choice(POINTS)
+        point = rng.choice(REACHED)
         world.plan.kill(point, rng.choice(whens_of(point)), rng.randint(1, CALLS_MAX))
     until = time.monotonic() + rng.uniform(0.05, KILLED_WITHIN_S)  # when, does not matter
     while time.monotonic() < until and world.server.process.exit_status() is None:
@@ -69,7 +69,7 @@ def start(world, rng):
     """Answers how often it was killed on the way."""
     killed = 0
     while world.plan and rng.random() < 0.3:
-        world.plan.kill(rng.choice(("wal write", "wal sync", "stripe send", "stripe receive")), "after", rng.randint(1, 10))
+        world.plan.kill(rng.choice((*STORE[:2], "stripe send", "stripe receive")), "after", rng.randint(1, 10))
         killed += not world.server.start_or_die()
         world.server.kill()
     world.server.start_again()

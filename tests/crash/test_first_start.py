@@ -4,7 +4,8 @@ import os
 import re
 import stat
 
-from plan import DISK, whens_of
+from plan import DISK, ON_POSTGRESQL, REACHED, whens_of
+from support.database import empty_database
 
 ROUNDS_A_STEP = 5
 # The file to which a key is written before it gets its name.
@@ -14,6 +15,7 @@ HALF_MADE_KEY = re.compile(r"(master|pepper)\.key\.\w{6}")
 def empty(server):
     for name in os.listdir(server.data_dir):
         os.unlink(os.path.join(server.data_dir, name))
+    empty_database(server.settings.get("database"))
 
 
 def remove_half_made_keys(server):
@@ -30,7 +32,7 @@ def test_a_first_start_killed_at_any_call_starts_again(start_world, library, rou
     empty(server)
     before = plan.seen()
     server.start()
-    calls = {point: number - before[point] for point, number in plan.seen().items() if point in DISK}
+    calls = {point: plan.seen()[point] - before[point] for point in REACHED if point in DISK + ON_POSTGRESQL}
     where = [(point, when, call) for point in calls for when in whens_of(point) for call in range(1, calls[point] + 1)]
     if rounds is not None:
         kinds = [point for point in calls if calls[point]]

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from plan import POINTS, whens_of
+from plan import REACHED, STORE, whens_of
 from steps import STEPS, Charge, Refund
 
 END_S = 30
@@ -28,9 +28,9 @@ class Walk:
         answered = self.world.plan.seen()
         self._until_settled("undisturbed", subject, answer)
         after = self.world.plan.seen()
-        assert after["stripe send"] and after["stripe receive"], "the library does not see the calls to Stripe"
+        assert all(after[point] for point in ("stripe send", "stripe receive", *STORE[:2])), f"the library sees only {after}"
         # To look whether it is settled is a client's request too.
-        return {point: (answered if point.startswith("client") else after)[point] - before[point] for point in POINTS}
+        return {point: (answered if point.startswith("client") else after)[point] - before[point] for point in REACHED}
 
     def strike(self, point, when, call):
         key = f"{self.step.name} {when} {point} {call} round {self.points}".replace(" ", "-")

@@ -30,13 +30,19 @@ def new_database():
     return f"{SERVER}&options={urllib.parse.quote(f'-csearch_path={schema}')}"
 
 
-def drop_database(setting):
-    """Removes what new_database made."""
+def drop_database(setting, *then):
+    """Removes what new_database made, and runs these statements, in which {schema} is its name."""
     if setting and SERVER and setting.startswith(SERVER):
         schema = urllib.parse.unquote(setting).rpartition("=")[2]
         with contextlib.closing(_connect(SERVER)) as database, database:
             database.execute("SET client_min_messages = error")
-            database.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+            for statement in ('DROP SCHEMA IF EXISTS "{schema}" CASCADE', *then):
+                database.execute(statement.format(schema=schema))
+
+
+def empty_database(setting):
+    """Removes everything from what new_database made."""
+    drop_database(setting, 'CREATE SCHEMA "{schema}"')
 
 
 class _Postgresql:
