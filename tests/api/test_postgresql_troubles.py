@@ -81,7 +81,7 @@ def test_connections_that_are_terminated_are_not_noticed(merchant, postgresql, s
 
 def test_no_connection_left(merchant, postgresql, sandbox):
     """The service's own are terminated, and others take their places."""
-    postgresql.sql("CREATE ROLE few LOGIN CONNECTION LIMIT 3; GRANT ALL ON SCHEMA public TO few;"
+    postgresql.sql("CREATE ROLE few LOGIN CONNECTION LIMIT 4; GRANT ALL ON SCHEMA public TO few;"
                    " GRANT ALL ON ALL TABLES IN SCHEMA public TO few")
     merchant.server.terminate()
     merchant.server.settings["database"] = uri(postgresql).replace("postgres@", "few@")
@@ -89,7 +89,7 @@ def test_no_connection_left(merchant, postgresql, sandbox):
     postgresql.sql("ALTER ROLE few CONNECTION LIMIT 0")
     postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'few'")
     wait_until(lambda: refused(merchant), what="a refusal")
-    postgresql.sql("ALTER ROLE few CONNECTION LIMIT 3")
+    postgresql.sql("ALTER ROLE few CONNECTION LIMIT 4")
     recovers(merchant, sandbox)
 
 
