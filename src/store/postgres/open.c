@@ -221,15 +221,19 @@ void postgres_serve(struct db *db, struct db *writer)
     postgres->lost = postgres->lost || postgres->server != atomic_load(&postgres->writer->server);
 }
 
-// What the writer has written since it went to another server is there.
+// What the writer has written since it went to another server is there. Where it could connect just now, this
+// connection can, too.
 static void follow_writer(struct postgres *postgres)
 {
     if (postgres->writer == NULL || postgres->writer == postgres) {
         return;
     }
     const int connects = atomic_load(&postgres->writer->db.connected_total);
-    postgres->lost = postgres->lost || connects != postgres->writer_connects;
-    postgres->writer_connects = connects;
+    if (connects != postgres->writer_connects) {
+        postgres->lost = true;
+        postgres->connect_again_us = 0;
+        postgres->writer_connects = connects;
+    }
 }
 
 enum errc postgres_connected(struct postgres *postgres, struct err *err)
