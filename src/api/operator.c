@@ -6,6 +6,7 @@
 #include "api/slots.h"
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "base/timefmt.h"
 
 #define METRICS_BYTES_MAX (64 * 1024)
 
@@ -63,6 +64,17 @@ static void add_api(struct buf *out, const struct api *api)
            "CSV exports in progress.");
 }
 
+// Where the database is not shared, this process is its only node, and has the only clock.
+static void add_nodes(struct buf *out, const struct store *store)
+{
+    const int64_t ahead_us = store_clock_ahead_us(store);
+    metric(out, "gauge", "nodes", store_nodes(store), "Nodes that serve the database, as this one sees it.");
+    metric(out, "counter", "nodes_removed_total", store_nodes_removed_total(store),
+           "Nodes found dead by this one, which made their unfinished work due.");
+    metric(out, "gauge", "clock_distance_ms", (ahead_us < 0 ? -ahead_us : ahead_us) / US_PER_MS,
+           "Milliseconds between this machine's clock and the database's.");
+}
+
 static void add_operations(struct buf *out, const struct engine_stats *engine)
 {
     metric(out, "gauge", "operations_in_flight", engine->in_flight, "Operations in progress.");
@@ -116,6 +128,7 @@ void metrics_answer(struct request *request)
            "Statements prepared for lists because none was kept for their combination of filters.");
     metric(&out, "counter", "store_jobs_refused_total", api->jobs_refused_total,
            "Requests refused because too many of the same key, or in total, waited for the database.");
+    add_nodes(&out, api->store);
     add_operations(&out, &engine);
     add_provider(&out, &engine.limiter);
     metric(&out, "counter", "log_dropped_total", log_dropped_total(),

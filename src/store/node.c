@@ -51,6 +51,7 @@ struct node {
     struct seen seen[NODES_MAX];
     size_t seen_count;
     int64_t alive;
+    int64_t removed_total;
     struct uuid stop_mark;
     struct hourly clock;
 };
@@ -78,6 +79,16 @@ int64_t node_count(const struct node *node)
     return node != NULL ? node->alive : 1;
 }
 
+int64_t node_removed_total(const struct node *node)
+{
+    return node != NULL ? node->removed_total : 0;
+}
+
+int64_t node_clock_ahead_us(const struct node *node)
+{
+    return node != NULL ? node->ahead_us : 0;
+}
+
 static bool is_wrong(int64_t ahead_us)
 {
     return ahead_us > NODE_CLOCK_WRONG_US || ahead_us < -NODE_CLOCK_WRONG_US;
@@ -90,7 +101,7 @@ int64_t node_trials(const struct node *node)
 
 bool node_clock_is_wrong(const struct node *node)
 {
-    return node != NULL && is_wrong(node->ahead_us);
+    return is_wrong(node_clock_ahead_us(node));
 }
 
 // --- database thread
@@ -225,6 +236,7 @@ static void beat_done(struct store_job *job)
             LOG(LOG_WARN, "took over the unfinished work of nodes that have ended",
                 LOG_INT("nodes", beat->removed));
         }
+        node->removed_total += beat->removed;
         node->trials += node->last.trusts && !beat->own.trusts;
         node->last = beat->own;
         look_at_others(node);

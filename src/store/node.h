@@ -35,9 +35,13 @@ void node_free(struct node *node);
 struct uuid node_id(struct node *node); // any thread
 // How many nodes are alive, with this one.
 int64_t node_count(const struct node *node);
+// How many dead nodes this one has removed.
+int64_t node_removed_total(const struct node *node);
 // Grows from 1 whenever it must be found out anew whether the database can be trusted: the node was taken for
 // dead, or the database has lost commits.
 int64_t node_trials(const struct node *node);
-// Whether this machine's clock is further from the database's than nodes can bear.
+// How far this machine's clock is before the database's; negative: after it.
+int64_t node_clock_ahead_us(const struct node *node);
+// Whether that is further than nodes can bear.
 #define NODE_CLOCK_WRONG_US INT64_C(10000000)
 bool node_clock_is_wrong(const struct node *node);

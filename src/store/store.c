@@ -210,6 +210,11 @@ int64_t store_nodes(const struct store *store)
     return node_count(store->source.node);
 }
 
+int64_t store_nodes_removed_total(const struct store *store)
+{
+    return node_removed_total(store->source.node);
+}
+
 struct uuid store_stop_mark(const struct store *store)
 {
     return node_stop_mark(store->source.node);
@@ -218,6 +223,11 @@ struct uuid store_stop_mark(const struct store *store)
 int64_t store_trials(const struct store *store)
 {
     return node_trials(store->source.node);
+}
+
+int64_t store_clock_ahead_us(const struct store *store)
+{
+    return node_clock_ahead_us(store->source.node);
 }
 
 bool store_clock_is_wrong(const struct store *store)

@@ -61,8 +61,10 @@ static inline int64_t store_poll_us(const struct store *store, int64_t alone_us)
 }
 // As node.h has them. Loop thread.
 int64_t store_nodes(const struct store *store);
+int64_t store_nodes_removed_total(const struct store *store);
 struct uuid store_stop_mark(const struct store *store);
 int64_t store_trials(const struct store *store);
+int64_t store_clock_ahead_us(const struct store *store);
 bool store_clock_is_wrong(const struct store *store);
 
 // How many statements were prepared for lists. Any thread, until store_close.

@@ -58,6 +58,11 @@ def metrics(server):
     return server.api().get("/metrics", expect=200).body.decode()
 
 
+def test_a_service_with_a_database_of_its_own_is_its_only_node(server):
+    assert [server.metric(name) for name in ("nodes", "nodes_removed_total")] == [1, 0]
+    assert server.metric("clock_distance_ms") < 1000
+
+
 def test_every_metric_has_its_help_and_type_before_its_samples(server):
     """As `promtool check metrics` requires."""
     help_of, type_of, seen = {}, {}, set()

@@ -51,4 +51,5 @@ def test_a_clock_that_is_a_little_late_is_told_of(start_shops, start_late):
     shop, = start_shops(1)
     late = start_late(3, beside=shop.server)
     assert -5000 < late.wait_for_log(message="the clock differs from the database's")["ahead_ms"] < -1000
+    assert 1000 < late.metric("clock_distance_ms") < 5000 and shop.server.metric("clock_distance_ms") < 1000
     wait_until(lambda: late.api().get("/readyz").status == 200, what="/readyz")

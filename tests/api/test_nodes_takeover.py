@@ -37,6 +37,7 @@ def test_a_payment_under_way_is_ended_by_another_node(start_shops, stub_stripe, 
     stub_stripe.answer_next(*CHARGE, answer)
     paying = InBackground(pay, at_a)
     stub_stripe.wait_for(*CHARGE)
+    assert (at_b.server.metric("nodes"), at_b.server.metric("nodes_removed_total")) == (2, 0)
     killed = time.monotonic()
     at_a.server.kill()
     lose(paying)
@@ -48,6 +49,7 @@ def test_a_payment_under_way_is_ended_by_another_node(start_shops, stub_stripe, 
     assert (again.data["id"], again.data["status"]) == (told["id"], "completed")
     assert_the_same_request(requests, at_b, told)
     assert stub_stripe.charged_minor(told["id"]) == 1000 and len(receiver.deliveries) == 1
+    assert (at_b.server.metric("nodes"), at_b.server.metric("nodes_removed_total")) == (1, 1)
 
 
 def test_a_payment_under_way_is_soon_ended_by_the_next_process_on_the_host(start_shops, stub_stripe):
