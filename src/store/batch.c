@@ -93,7 +93,7 @@ static void order(struct list *jobs)
 static bool all_ask(const struct batch_source *source, struct db *db, struct list *jobs)
 {
     bool any = false;
-    if (db->driver->forget_asked == NULL) {
+    if (!db->driver->is_shared) {
         return false;
     }
     kept_rows_check(db); // most jobs begin with kept rows
@@ -121,7 +121,7 @@ enum errc batch_run(const struct batch_source *source, struct db *db, struct sto
 
 static void ask_alone(const struct batch_source *source, struct db *db, struct store_job *job)
 {
-    if (db->driver->forget_asked != NULL && job->ahead != NULL) {
+    if (db->driver->is_shared && job->ahead != NULL) {
         kept_rows_check(db);
         db->asking = true;
         ask(source, db, job);
@@ -153,7 +153,7 @@ static void run_one(const struct batch_source *source, struct db *db, struct sto
         (db->aborted || errc_is_store(job->result) || db->driver->changed_total(db) != changed)) {
         db->spoiled = true;
     }
-    if (job->ahead == NULL && db->driver->forget_asked != NULL && db->driver->changed_total(db) != changed) {
+    if (job->ahead == NULL && db->driver->is_shared && db->driver->changed_total(db) != changed) {
         db->driver->forget_asked(db); // it may have changed anything
     }
 }
@@ -167,7 +167,7 @@ static enum errc run_in_savepoint(const struct batch_source *source, struct db *
         return rc;
     }
     run_one(source, db, job);
-    if (job->result == OK && db->driver->settle != NULL) {
+    if (job->result == OK && db->driver->is_shared) {
         job->result = db->driver->settle(db, &job->err);
     }
     if (job->result == OK) {
@@ -187,7 +187,7 @@ static enum errc run_in_savepoint(const struct batch_source *source, struct db *
 static enum errc begin_together(struct db *db, struct err *err)
 {
     enum errc rc = db->driver->begin(db, true, err);
-    if (rc == OK && db->driver->wait_briefly != NULL) {
+    if (rc == OK && db->driver->is_shared) {
         rc = db->driver->wait_briefly(db, err);
         if (rc != OK) {
             db->driver->rollback(db);
@@ -220,7 +220,7 @@ static enum errc run_together(const struct batch_source *source, struct db *db, 
         }
     }
     rc = db->driver->commit(db, err);
-    const bool ran_later = !errc_is_store(rc) || (rc == ERR_STORE && db->driver->settle != NULL);
+    const bool ran_later = !errc_is_store(rc) || (rc == ERR_STORE && db->driver->is_shared);
     if (rc != OK && ran_later && !savepoints) {
         db->spoiled = true; // a statement that ran later failed: which job's, the savepoints tell
         return OK;
@@ -269,7 +269,7 @@ static void run_losers(const struct batch_source *source, struct db *db, struct 
 static enum errc run_all(const struct batch_source *source, struct db *db, struct list *jobs, struct err *err)
 {
     if (jobs->next->next != jobs) {
-        if (db->driver->wait_briefly != NULL) {
+        if (db->driver->is_shared) {
             order(jobs);
         }
         return run_batch(source, db, jobs, err);

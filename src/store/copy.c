@@ -109,7 +109,7 @@ static enum errc stay_on_source(struct side *source, struct err *err)
 static enum errc side_open(struct side *side, const char *name, struct err *err)
 {
     enum errc rc = db_driver_find(name, &side->driver, err);
-    if (rc == OK && side->driver->claim != NULL) {
+    if (rc == OK && !side->driver->is_shared) {
         rc = side->driver->claim(name, &side->claim, err);
     }
     return rc == OK ? side->driver->open(name, true, &side->db, err) : rc;
@@ -201,7 +201,7 @@ static enum errc refuse_nodes(struct side *source, struct err *err)
 {
     const char *name = "";
     const enum errc rc =
-        source->driver->claim == NULL ? nodes_find_alive(source->db, source->arena, &name, err) : OK;
+        source->driver->is_shared ? nodes_find_alive(source->db, source->arena, &name, err) : OK;
     return rc != OK || name[0] == '\0'
                ? rc
                : err_set(

@@ -13,7 +13,7 @@
 
 void db_serve(struct db *db, struct db *writer)
 {
-    if (db->driver->serve != NULL) {
+    if (db->driver->is_shared) {
         db->driver->serve(db, writer);
     }
 }
@@ -128,7 +128,7 @@ enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const 
                         const struct db_value *values, size_t count)
 {
     DB_ROWS(rows);
-    if (changed == NULL && db->driver->run != NULL) {
+    if (changed == NULL && db->driver->is_shared) {
         const enum errc damaged = refuse_damage(db, err);
         return damaged != OK ? damaged : db->driver->run(db, sql, values, count, err);
     }
@@ -147,8 +147,7 @@ enum errc db_lock_values(struct db *db, struct err *err, const char *sql, const 
                          size_t count)
 {
     const enum errc damaged = refuse_damage(db, err);
-    return damaged != OK || db->driver->lock == NULL ? damaged
-                                                     : db->driver->lock(db, sql, values, count, err);
+    return damaged == OK && db->driver->is_shared ? db->driver->lock(db, sql, values, count, err) : damaged;
 }
 
 static void note_damage_in(struct db *db, const char *column)

@@ -17,12 +17,14 @@ struct schema_change {
 
 struct db_driver {
     const char *prefix; // of the database's name: "sqlite:"
-    bool is_file;       // the path of a file follows the prefix. False: a server has the database
-    int tries;          // of a job that loses to another connection's transaction
-    int writers;        // connections of one process that write at the same time
+    // A server has the database, and any number of processes may serve it. False: it is a file, whose path
+    // follows the prefix, and one process serves it with one writing connection.
+    bool is_shared;
+    int tries;   // of a job that loses to another connection's transaction
+    int writers; // connections of one process that write at the same time
     // As store_name.
     const char *(*name)(const char *database, struct arena *arena);
-    // Whether the file is a database already. ERR_CONFIG, as `open`. NULL: a server's database is there.
+    // Whether the file is a database already. ERR_CONFIG, as `open`. Of a file.
     enum errc (*file_holds)(const char *database, bool *holds, struct err *err);
     // `writable` false: a connection for readers. The name must outlive it. ERR_CONFIG with one plain line,
     // ERR_STORE, ERR_STORE_BUSY.
@@ -32,10 +34,10 @@ struct db_driver {
     void (*close)(struct db *db);
     // The connection is a service's from now on, whose writing connection is `writer`. It does not wait long
     // for an answer, finds out what became of a commit whose answer was lost (the table `commits`), and
-    // follows the writer to another server. NULL: there is no server.
+    // follows the writer to another server. If it is shared.
     void (*serve)(struct db *db, struct db *writer);
     // Makes this process the only server of the database until the descriptor *claim is closed. ERR_CONFIG:
-    // another process is. NULL, as the two that follow: many processes may serve it.
+    // another process is. Of a file, as the two that follow.
     enum errc (*claim)(const char *database, int *claim, struct err *err);
     // ERR_CONFIG, naming the process: one has claimed the database. This process must not have it open.
     enum errc (*check_unclaimed)(const char *database, struct err *err);
@@ -61,17 +63,17 @@ struct db_driver {
     enum errc (*script)(struct db *db, const char *sql, struct err *err); // several statements, no parameters
 
     // Runs a statement whose result nobody needs. It may run later, and fail then: `settle`, `query` or
-    // `commit` says so. NULL: a query does.
+    // `commit` says so. If it is shared, as the four that follow.
     enum errc (*run)(struct db *db, const char *sql, const struct db_value *values, size_t count,
                      struct err *err);
-    // As db_lock. NULL: the database has one writer, and needs no locks.
+    // As db_lock.
     enum errc (*lock)(struct db *db, const char *sql, const struct db_value *values, size_t count,
                       struct err *err);
-    // This transaction, of several jobs, waits only briefly for locks. NULL: there are none.
+    // This transaction, of several jobs, waits only briefly for locks.
     enum errc (*wait_briefly)(struct db *db, struct err *err);
-    // Waits for all that was run. NULL: nothing runs later.
+    // Waits for all that was run.
     enum errc (*settle)(struct db *db, struct err *err);
-    // Whoever asked ahead (db.asking) no longer finds the answers. NULL: nobody asks ahead.
+    // Whoever asked ahead (db.asking) no longer finds the answers.
     void (*forget_asked)(struct db *db);
     // Prepares the text on its first use and keeps the statement.
     enum errc (*query)(struct db *db, struct db_rows *rows, const char *sql, const struct db_value *values,

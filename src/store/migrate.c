@@ -49,7 +49,7 @@ static enum errc check_version(struct db *db, const char *const *steps, size_t c
     const int64_t known = (int64_t)count;
     int64_t oldest = version;
     enum errc rc = OK;
-    if (version > known && steps == schema_steps && db->driver->claim == NULL) {
+    if (version > known && steps == schema_steps && db->driver->is_shared) {
         rc = meta_oldest_schema_get(db, &oldest, err);
     }
     return rc != OK || oldest <= known

@@ -61,9 +61,8 @@ static void post_all(struct store *store, struct list *jobs)
 
 static enum errc in_place(const struct store *store, struct err *err)
 {
-    return store->driver->in_place == NULL
-               ? OK
-               : store->driver->in_place(store->options.database, store->claim, err);
+    return store->driver->is_shared ? OK
+                                    : store->driver->in_place(store->options.database, store->claim, err);
 }
 
 bool store_in_place(struct store *store)

@@ -68,7 +68,7 @@ const char *store_file(const char *database)
 {
     const struct db_driver *driver = NULL;
     const bool known = db_driver_find(database, &driver, NULL) == OK;
-    return known && driver->is_file ? database + strlen(driver->prefix) : NULL;
+    return known && !driver->is_shared ? database + strlen(driver->prefix) : NULL;
 }
 
 bool store_knows(const char *database)
@@ -100,8 +100,8 @@ enum errc store_exists(const char *database, bool *exists, struct err *err)
     if (rc != OK) {
         return rc;
     }
-    return driver->file_holds != NULL ? driver->file_holds(database, exists, err)
-                                      : store_look_once(database, look_for_schema, exists, err);
+    return driver->is_shared ? store_look_once(database, look_for_schema, exists, err)
+                             : driver->file_holds(database, exists, err);
 }
 
 static void close_claim(int *claim)
@@ -145,7 +145,7 @@ enum errc store_run_alone(const char *database,
     const struct db_driver *driver = NULL;
     __attribute__((cleanup(close_claim))) int claim = -1;
     enum errc rc = db_driver_find(database, &driver, err);
-    if (rc == OK && driver->claim == NULL) {
+    if (rc == OK && driver->is_shared) {
         struct alone alone = {run, context};
         return run_once(database, SCHEMA_IS_THERE, true, run_without_nodes, &alone, err);
     }
@@ -186,7 +186,7 @@ enum errc store_check_unserved(const char *database, struct err *err)
 {
     const struct db_driver *driver = NULL;
     const enum errc rc = db_driver_find(database, &driver, err);
-    return rc == OK && driver->check_unclaimed != NULL ? driver->check_unclaimed(database, err) : rc;
+    return rc == OK && !driver->is_shared ? driver->check_unclaimed(database, err) : rc;
 }
 
 enum errc store_backup(const char *database, const char *path, struct err *err)

@@ -19,7 +19,7 @@ static enum errc open_connections(struct store *store, struct err *err)
     const struct db_driver *driver = store->driver;
     struct worker *writer = &store->writers[0].worker;
     // Where a second server must not be, it must not even migrate.
-    enum errc rc = driver->claim != NULL ? driver->claim(store->options.database, &store->claim, err) : OK;
+    enum errc rc = driver->is_shared ? OK : driver->claim(store->options.database, &store->claim, err);
     if (rc == OK) {
         rc = worker_open(writer, driver, store->options.database, true, err);
     }
@@ -28,7 +28,7 @@ static enum errc open_connections(struct store *store, struct err *err)
     }
     // Before the check: a copy (copy.h) marks the database and then looks for nodes, and store_run_alone
     // locks the keys and then does.
-    if (rc == OK && store->options.node_name != NULL && driver->claim == NULL) {
+    if (rc == OK && store->options.node_name != NULL && driver->is_shared) {
         rc = node_open(writer->db, store->loop, store->options.random, store->options.node_name,
                        &store->source.node, err);
     }

@@ -62,7 +62,7 @@ static inline void database_run_values(struct db *db, const char *sql, const str
         struct db *const undone = (DB);                                                                      \
         assert_int_equal(undone->driver->savepoint(undone, (ERR)), OK);                                      \
         enum errc undone_rc = (CALL);                                                                        \
-        if (undone_rc == OK && undone->driver->settle != NULL) {                                             \
+        if (undone_rc == OK && undone->driver->is_shared) {                                                  \
             undone_rc = undone->driver->settle(undone, (ERR));                                               \
         }                                                                                                    \
         assert_int_equal(undone->driver->rollback_to(undone, (ERR)), OK);                                    \

@@ -60,7 +60,7 @@ static inline char *dialect_of(const struct db *db, const char *sql)
 {
     char *text = malloc(4 * strlen(sql) + 1);
     REQUIRE(text != NULL);
-    if (db->driver->is_file) {
+    if (!db->driver->is_shared) {
         return memcpy(text, sql, strlen(sql) + 1);
     }
     char *end = text;

@@ -23,7 +23,7 @@ struct addition {
 static enum errc read_lock_timeout(struct db *db, char text[16], struct err *err)
 {
     DB_ROWS(rows);
-    if (db->driver->wait_briefly == NULL) {
+    if (!db->driver->is_shared) {
         return OK;
     }
     const enum errc rc =
@@ -106,7 +106,7 @@ static void run(struct fixture *f, struct list *jobs)
 
 static bool is_server(const struct fixture *f)
 {
-    return f->db->driver->forget_asked != NULL;
+    return f->db->driver->is_shared;
 }
 
 static void jobs_about_different_subjects_all_ask_ahead(void **state)

@@ -99,6 +99,7 @@ static int64_t postgres_changed_total(struct db *db)
 
 const struct db_driver postgres_driver = {
     .prefix = "postgresql:",
+    .is_shared = true,
     .name = postgres_name,
     .tries = 10,
     .writers = 2,

@@ -135,7 +135,6 @@ static bool sqlite_copy_log_ahead(struct db *db)
 
 const struct db_driver sqlite_driver = {
     .prefix = "sqlite:",
-    .is_file = true,
     .name = sqlite_name,
     .file_holds = sqlite_file_holds,
     .tries = 1,
