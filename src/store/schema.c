@@ -258,9 +258,16 @@ static const char step_14[] =
     "INSERT INTO meta (name, value) VALUES ('janitor', CAST('' AS BLOB)), ('retention', CAST('' AS BLOB));";
 
 // The transactions of which a database with a connection to lose keeps a record: postgres/commit.c. Ids are
-// in order of time. committed 0: the transaction was ruled out.
+// in order of time. committed 0: the transaction was ruled out. And the next step lets a card be saved only
+// once at a time: of those that are being saved twice, the first goes on.
 static const char step_15[] =
-    "CREATE TABLE commits (id BLOB PRIMARY KEY, committed INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+    "CREATE TABLE commits (id BLOB PRIMARY KEY, committed INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "UPDATE cards SET status = 'gone', is_default = 0, failure_code = 'duplicate',"
+    " failure_message = 'This card was being saved twice.'"
+    " WHERE status = 'saving' AND setup_ref IS NULL AND EXISTS (SELECT 1 FROM cards c"
+    " WHERE c.status = 'saving' AND c.setup_ref IS NULL AND c.merchant_id = cards.merchant_id"
+    " AND c.livemode = cards.livemode AND c.method_sent = cards.method_sent"
+    " AND coalesce(c.customer_email, '') = coalesce(cards.customer_email, '') AND c.id < cards.id);";
 
 // Two nodes that get the same card at once must not both save it: the second waits, and finds the first
 // one's. And the row that a node locks before it appends to the audit log.

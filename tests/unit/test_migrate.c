@@ -182,6 +182,35 @@ static void e_mails_are_folded_again_and_no_customer_is_lost(void **state)
     db->driver->close(db);
 }
 
+static void of_cards_that_are_saved_twice_the_first_goes_on(void **state)
+{
+    struct db *db = opened(state);
+    struct err err = {0};
+    assert_int_equal(migrate_steps(db, schema_steps, 14, &err), OK);
+    database_script(
+        db, "INSERT INTO customers (id, merchant_id, livemode, body, credential_version_id, gone_us,"
+            " created_us) VALUES (x'01', x'00', 0, '', x'00', 0, 0);"
+            "INSERT INTO cards (id, merchant_id, customer_id, livemode, status, provider, method_sent,"
+            " customer_email, setup_ref, exp_month, exp_year, is_default, credential_version_id, created_us,"
+            " updated_us) VALUES"
+            " (x'11', x'00', x'01', 0, 'saving', 'stripe', 'pm_1', NULL, NULL, 0, 0, 0, x'00', 0, 0),"
+            " (x'12', x'00', x'01', 0, 'saving', 'stripe', 'pm_1', NULL, NULL, 0, 0, 0, x'00', 0, 0),"
+            " (x'13', x'00', x'01', 0, 'saving', 'stripe', 'pm_1', '', NULL, 0, 0, 0, x'00', 0, 0),"
+            " (x'14', x'00', x'01', 0, 'saving', 'stripe', 'pm_1', 'a@b.c', NULL, 0, 0, 0, x'00', 0, 0),"
+            " (x'15', x'00', x'01', 0, 'saving', 'stripe', 'pm_1', NULL, 'seti', 0, 0, 0, x'00', 0, 0),"
+            " (x'16', x'00', x'01', 1, 'saving', 'stripe', 'pm_1', NULL, NULL, 0, 0, 0, x'00', 0, 0),"
+            " (x'17', x'00', x'01', 0, 'active', 'stripe', 'pm_1', NULL, NULL, 0, 0, 0, x'00', 0, 0);");
+    assert_int_equal(migrate(db, &err), OK);
+    assert_int_equal(database_committed_number(db, "SELECT count(*) FROM cards WHERE status = 'saving'"
+                                                   " AND id IN (x'11', x'14', x'15', x'16')"),
+                     4);
+    assert_int_equal(database_committed_number(db,
+                                               "SELECT count(*) FROM cards WHERE status = 'gone'"
+                                               " AND failure_code = 'duplicate' AND id IN (x'12', x'13')"),
+                     2);
+    db->driver->close(db);
+}
+
 // In a process of its own, where a failed assertion would have nowhere to go.
 static _Noreturn void migrate_and_exit(const char *database)
 {
@@ -233,6 +262,7 @@ int main(void)
         TEST(a_gone_customers_cards_are_made_inactive),
         TEST(an_operation_of_the_first_schema_was_never_refused),
         TEST(e_mails_are_folded_again_and_no_customer_is_lost),
+        TEST(of_cards_that_are_saved_twice_the_first_goes_on),
         TEST(programs_that_start_at_once_take_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
