@@ -2,6 +2,8 @@
 // hide.
 #include "database_fixture.h"
 
+#include <inttypes.h>
+
 #include "store/audit.h"
 
 #define NOW_US (INT64_C(1700000000) * 1000000)
@@ -40,12 +42,16 @@ static void assert_left(struct fixture *f, const char *expected)
     assert_int_equal(audit_verify(f->db, pepper, &count, &broken, head.mac, &f->err), OK);
     DB_ROWS(rows);
     bool has = false;
-    assert_int_equal(db_first(f->db, &rows, &has, &f->err,
-                              "SELECT coalesce((SELECT group_concat(seq || CASE WHEN seq = $1 THEN '!'"
-                              " ELSE '' END, ' ') FROM (SELECT seq FROM audit_log ORDER BY seq)), '')",
-                              DB_I64(broken)),
-                     OK);
-    assert_string_equal(db_text(&rows, 0, &f->arena), expected);
+    const char *left = "";
+    assert_int_equal(db_query(f->db, &rows, &f->err, "SELECT seq FROM audit_log ORDER BY seq"), OK);
+    assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    while (has) {
+        const int64_t seq = db_i64(&rows, 0);
+        left = arena_printf(&f->arena, "%s%s%" PRId64 "%s", left, *left != '\0' ? " " : "", seq,
+                            seq == broken ? "!" : "");
+        assert_int_equal(db_next(&rows, &has, &f->err), OK);
+    }
+    assert_string_equal(left, expected);
 }
 
 static void assert_gaps(struct fixture *f, int64_t expected)
@@ -108,7 +114,7 @@ static void a_gap_that_another_made_hides_nothing(void **state)
     assert_left(f, "3 4 5");
     for (size_t i = 0; i < COUNT_OF(attacks); i++) {
         assert_int_equal(f->db->driver->savepoint(f->db, &f->err), OK);
-        assert_int_equal(f->db->driver->script(f->db, attacks[i], &f->err), OK);
+        database_run(f->db, attacks[i]);
         int64_t count = 0;
         int64_t broken = 0;
         uint8_t head[AUDIT_MAC_BYTES];

@@ -51,17 +51,19 @@ WRAPPED(bool, crypto_equal, const void *a, const void *b, size_t bytes)
     return __real_crypto_equal(a, b, bytes);
 }
 
+static const struct db_driver *real_driver;
+
 static enum errc count_query(struct db *db, struct db_rows *rows, const char *sql,
                              const struct db_value *values, size_t count, struct err *err)
 {
     work.statements++;
-    return sqlite_driver.query(db, rows, sql, values, count, err);
+    return real_driver->query(db, rows, sql, values, count, err);
 }
 
 static enum errc count_next(struct db_rows *rows, bool *has, struct err *err)
 {
     work.rows++;
-    return sqlite_driver.next(rows, has, err);
+    return real_driver->next(rows, has, err);
 }
 
 // --- a request that brings a key, without a socket
@@ -168,8 +170,8 @@ static enum errc check_work(struct db *db, void *context, struct err *err)
 {
     (void)context;
     (void)err;
-    const struct db_driver *real = db->driver;
-    struct db_driver counting = *real;
+    real_driver = db->driver;
+    struct db_driver counting = *real_driver;
     counting.query = count_query;
     counting.next = count_next;
     db->driver = &counting;
@@ -185,7 +187,7 @@ static enum errc check_work(struct db *db, void *context, struct err *err)
                      work.rows);
         }
     }
-    db->driver = real;
+    db->driver = real_driver;
     return OK;
 }
 

@@ -3,6 +3,8 @@
 
 #include "store/batch.h"
 
+#define RUNS_MAX 16 // PostgreSQL runs a job that meets another's row again, in the end alone
+
 // Nothing here asks for the time, random bits or keys.
 static const struct batch_source source = {.loop = NULL};
 
@@ -14,7 +16,7 @@ struct insert {
     bool refuse_at_once; // before anything is written
     int64_t seen;        // rows there were before
     int runs;
-    struct event_lease leases[2]; // one for each run
+    struct event_lease leases[RUNS_MAX]; // one for each run
 };
 
 // Fails where an earlier job has lost the transaction.
@@ -29,7 +31,7 @@ static enum errc read_count(struct db *db, int64_t *count, struct err *err)
 static enum errc insert_run(struct store_job *job, struct tx *tx, struct err *err)
 {
     struct insert *insert = CONTAINER_OF(job, struct insert, job);
-    assert_in_range(insert->runs, 0, COUNT_OF(insert->leases) - 1);
+    assert_in_range(insert->runs, 0, RUNS_MAX - 1);
     tx->leases = &insert->leases[insert->runs++];
     enum errc result = read_count(tx->db, &insert->seen, err);
     if (result != OK) {
@@ -290,7 +292,7 @@ static void expect_all_lost(struct fixture *fixture, int then, int last, const c
     for (size_t i = 0; i < COUNT_OF(inserts); i++) {
         assert_int_equal(inserts[i].job.result, ERR_STORE);
         assert_int_equal(inserts[i].job.err.code, ERR_STORE);
-        assert_non_null(strstr(inserts[i].job.err.message, reason));
+        assert_non_null(strcasestr(inserts[i].job.err.message, reason));
     }
     assert_int_equal(durable_rows(fixture), 0);
 
@@ -305,9 +307,9 @@ static void expect_all_lost(struct fixture *fixture, int then, int last, const c
 
 static void a_commit_that_fails_fails_every_job(void **state)
 {
-    expect_all_lost(*state, THEN_ORPHAN, THEN_OK, "FOREIGN KEY");
+    expect_all_lost(*state, THEN_ORPHAN, THEN_OK, "foreign key constraint");
     empty(*state);
-    expect_all_lost(*state, THEN_ORPHAN, THEN_REFUSE, "FOREIGN KEY");
+    expect_all_lost(*state, THEN_ORPHAN, THEN_REFUSE, "foreign key constraint");
 }
 
 static void a_full_disk_fails_every_job(void **state)
@@ -323,23 +325,31 @@ static void a_job_that_ignores_a_full_disk_does_not_write_outside_the_transactio
                     "an earlier failure has ended the transaction");
 }
 
-static void a_commit_that_fails_for_a_job_alone_is_its_failure(void **state)
+static void expect_lost_alone(struct fixture *fixture, int then)
 {
-    struct fixture *fixture = *state;
-    const int reasons[] = {THEN_ORPHAN, THEN_FILL_DISK, THEN_IGNORE_FULL_DISK};
-    limit_disk(fixture, "PRAGMA max_page_count = 30");
-    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
-        struct list jobs;
-        struct insert insert;
-        list_init(&jobs);
-        add(&jobs, &insert, 1, reasons[i]);
-        batch_write(&source, fixture->db, &jobs);
-        assert_int_equal(insert.job.result, ERR_STORE);
-        assert_int_equal(insert.job.err.code, ERR_STORE);
-        assert_int_equal(durable_rows(fixture), 0);
-    }
+    struct list jobs;
+    struct insert insert;
+    list_init(&jobs);
+    add(&jobs, &insert, 1, then);
+    batch_write(&source, fixture->db, &jobs);
+    assert_int_equal(insert.job.result, ERR_STORE);
+    assert_int_equal(insert.job.err.code, ERR_STORE);
+    assert_int_equal(durable_rows(fixture), 0);
 }
 
+static void a_commit_that_fails_for_a_job_alone_is_its_failure(void **state)
+{
+    expect_lost_alone(*state, THEN_ORPHAN);
+}
+
+static void a_full_disk_for_a_job_alone_is_its_failure(void **state)
+{
+    limit_disk(*state, "PRAGMA max_page_count = 30");
+    expect_lost_alone(*state, THEN_FILL_DISK);
+    expect_lost_alone(*state, THEN_IGNORE_FULL_DISK);
+}
+
+#define FILE_IS_LIMITED "a test of the API fills PostgreSQL's disk"
 #define THINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup_things, teardown_things)
 
 int main(void)
@@ -354,9 +364,11 @@ int main(void)
         THINGS_TEST(leases_of_a_run_that_was_undone_are_ended),
         THINGS_TEST(a_failing_job_alone_leaves_nothing),
         THINGS_TEST(a_commit_that_fails_fails_every_job),
-        THINGS_TEST(a_full_disk_fails_every_job),
-        THINGS_TEST(a_job_that_ignores_a_full_disk_does_not_write_outside_the_transaction),
         THINGS_TEST(a_commit_that_fails_for_a_job_alone_is_its_failure),
+        ONLY_SQLITE(FILE_IS_LIMITED, THINGS_TEST(a_full_disk_fails_every_job)),
+        ONLY_SQLITE(FILE_IS_LIMITED,
+                    THINGS_TEST(a_job_that_ignores_a_full_disk_does_not_write_outside_the_transaction)),
+        ONLY_SQLITE(FILE_IS_LIMITED, THINGS_TEST(a_full_disk_for_a_job_alone_is_its_failure)),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,7 +85,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_charge_that_cannot_be_planned_does_not_delay_others),
         TEST(damaged_rows_are_set_aside_and_never_delay_others),
-        TEST(a_page_that_cannot_be_read_delays_only_what_needs_it),
+        ONLY_SQLITE("a page of its file", TEST(a_page_that_cannot_be_read_delays_only_what_needs_it)),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,7 +123,7 @@ static const char *const changes[] = {
     "UPDATE api_keys SET scopes = 1",
     "UPDATE credentials SET is_active = 0",
     "UPDATE credential_versions SET secret_key = NULL",
-    "DELETE FROM credential_versions",
+    "DELETE FROM credential_versions WHERE secret_key IS NOT NULL",
 };
 static const char *const repairs[] = {
     "UPDATE merchants SET is_active = 1",
@@ -133,13 +133,27 @@ static const char *const repairs[] = {
     "UPDATE credential_versions SET secret_key = CAST('sealed' AS BLOB)",
 };
 
+// In the transaction that is open, by a statement as the service runs them.
+static void change(struct two *two, const char *sql)
+{
+    DB_ROWS(rows);
+    bool has = false;
+    char *text = dialect_of(two->db, sql);
+    assert_int_equal(db_query_built(two->db, &rows, &two->err, text, NULL, 0), OK);
+    assert_int_equal(db_next(&rows, &has, &two->err), OK);
+    free(text);
+}
+
 static void without_the_triggers_a_change_would_not_be_seen(void **state)
 {
     struct two *two = *state;
     static const char *const tables[] = {"merchants", "api_keys", "credentials", "credential_versions"};
     for (size_t i = 0; i < COUNT_OF(tables); i++) {
         char sql[100];
-        (void)snprintf(sql, sizeof(sql), "DROP TRIGGER %s_UPDATE", tables[i]);
+        (void)snprintf(sql, sizeof(sql),
+                       two->db->driver->is_file ? "DROP TRIGGER %1$s_UPDATE"
+                                                : "DROP TRIGGER %1$s_change ON %1$s",
+                       tables[i]);
         database_script(two->other->db, sql);
     }
     assert_true(all_good_now(two));
@@ -179,9 +193,9 @@ static void a_change_is_seen_by_its_own_transaction(void **state)
     for (size_t i = 0; i < COUNT_OF(repairs); i++) {
         database_begin(two->db, true);
         assert_true(all_good(two));
-        database_run(two->db, changes[i]);
+        change(two, changes[i]);
         assert_false(all_good(two));
-        database_run(two->db, repairs[i]);
+        change(two, repairs[i]);
         assert_true(all_good(two));
         database_commit(two->db);
     }
@@ -193,7 +207,7 @@ static void a_row_read_in_a_transaction_that_is_undone_is_never_used(void **stat
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         assert_true(all_good_now(two));
         database_begin(two->db, true);
-        database_run(two->db, changes[i]);
+        change(two, changes[i]);
         assert_false(all_good(two)); // now kept
         two->db->driver->rollback(two->db);
         // After this change a counter would stand where it stood in the lost transaction.
@@ -209,13 +223,13 @@ static void a_row_read_in_a_job_that_is_undone_is_never_used(void **state)
         database_begin(two->db, true);
         assert_true(all_good(two));
         assert_int_equal(two->db->driver->savepoint(two->db, &two->err), OK);
-        database_run(two->db, changes[i]);
+        change(two, changes[i]);
         assert_false(all_good(two));
         assert_int_equal(two->db->driver->rollback_to(two->db, &two->err), OK);
         if (i % 2 == 0) {
             assert_true(all_good(two));
         }
-        database_run(two->db, "UPDATE merchants SET updated_us = 2");
+        change(two, "UPDATE merchants SET updated_us = 2");
         assert_true(all_good(two));
         database_commit(two->db);
         assert_true(all_good_now(two));
@@ -291,7 +305,8 @@ int main(void)
         TWO_TEST(a_row_read_in_a_job_that_is_undone_is_never_used),
         TWO_TEST(a_key_that_was_unknown_is_asked_for_again),
         TWO_TEST(more_rows_than_are_kept_are_all_found),
-        TWO_TEST(damage_in_a_kept_row_fails_every_job_that_reads_it),
+        ONLY_SQLITE("PostgreSQL takes no such text",
+                    TWO_TEST(damage_in_a_kept_row_fails_every_job_that_reads_it)),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
 #include "listing_fixture.h"
 #include "statement_costs.h"
 
+#include <inttypes.h>
+
 #include "store/listing_scan.h"
 
 #define ROWS 20000
@@ -12,8 +14,13 @@
 static void make_few_match(struct fixture *f)
 {
     insert_many(f, ROWS);
-    assert_int_equal(
-        db_run(f->db, NULL, &f->err, "UPDATE payments SET currency = 'EUR' WHERE rowid % 2999 = 0"), OK);
+    for (int64_t i = 2998; i < ROWS; i += 2999) {
+        char id[sizeof(struct uuid) + 1];
+        (void)snprintf(id, sizeof(id), "%016" PRId64, i); // as insert_many makes them
+        assert_int_equal(db_run(f->db, NULL, &f->err, "UPDATE payments SET currency = 'EUR' WHERE id = $1",
+                                DB_BYTES(id, sizeof(struct uuid))),
+                         OK);
+    }
 }
 
 static struct listing_query sparse_query(struct fixture *f)
@@ -127,7 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(scans_put_together_are_the_whole_list),
         TEST(a_scan_keeps_the_ends_of_its_query),
-        TEST(a_scan_costs_the_same_beside_any_number_of_rows),
+        ONLY_SQLITE("its steps are counted", TEST(a_scan_costs_the_same_beside_any_number_of_rows)),
         TEST(a_list_that_passes_no_rows_is_one_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,8 @@
 #include "store/operations.h"
 #include "store/schema.h"
 
+#define SUM_OF_B "SELECT CAST(sum(x) AS BIGINT) FROM b"
+
 static const char *const steps[] = {
     "CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1);",
     "CREATE TABLE b (x INTEGER) STRICT; INSERT INTO b SELECT x + 1 FROM a;",
@@ -26,7 +28,7 @@ static void each_step_is_applied_once_and_in_order(void **state)
     struct err err = {0};
     for (int i = 0; i < 2; i++) {
         assert_int_equal(migrate_steps(db, steps, 3, &err), OK);
-        assert_int_equal(database_committed_number(db, "SELECT sum(x) FROM b"), 5);
+        assert_int_equal(database_committed_number(db, SUM_OF_B), 5);
         assert_int_equal(database_committed_number(db, "SELECT max(version) FROM schema_version"), 3);
     }
     db->driver->close(db);
@@ -53,12 +55,11 @@ static void a_step_that_fails_leaves_nothing_of_itself_and_can_be_repeated(void 
     assert_int_equal(migrate_steps(db, broken, 2, &err), ERR_STORE);
     assert_non_null(strstr(err.message, "nowhere"));
     assert_int_equal(database_committed_number(db, "SELECT max(version) FROM schema_version"), 1);
-    assert_int_equal(database_committed_number(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'b'"), 0);
     db->driver->close(db);
 
     db = opened(state);
-    assert_int_equal(migrate_steps(db, steps, 3, &err), OK);
-    assert_int_equal(database_committed_number(db, "SELECT sum(x) FROM b"), 5);
+    assert_int_equal(migrate_steps(db, steps, 3, &err), OK); // so there was no table b
+    assert_int_equal(database_committed_number(db, SUM_OF_B), 5);
     db->driver->close(db);
 }
 
@@ -216,7 +217,11 @@ static _Noreturn void migrate_and_exit(const char *database)
 {
     struct err err = {0};
     struct db *db = NULL;
-    enum errc result = sqlite_driver.open(database, true, &db, &err);
+    const struct db_driver *driver = NULL;
+    enum errc result = db_driver_find(database, &driver, &err);
+    if (result == OK) {
+        result = driver->open(database, true, &db, &err);
+    }
     if (result == OK) {
         result = migrate_steps(db, steps, 3, &err);
         db->driver->close(db);
@@ -243,11 +248,12 @@ static void programs_that_start_at_once_take_turns(void **state)
         assert_int_equal(status, 0);
     }
     struct db *db = opened(state);
-    assert_int_equal(database_committed_number(db, "SELECT sum(x) FROM b"), 5);
+    assert_int_equal(database_committed_number(db, SUM_OF_B), 5);
     assert_int_equal(database_committed_number(db, "SELECT count(*) FROM schema_version"), 3);
     db->driver->close(db);
 }
 
+#define OLD "no database on PostgreSQL is that old"
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -258,10 +264,10 @@ int main(void)
         TEST(a_step_that_fails_leaves_nothing_of_itself_and_can_be_repeated),
         TEST(a_newer_database_is_refused_and_left_as_it_was),
         TEST(the_programs_own_steps_are_valid),
-        TEST(a_key_of_the_first_schema_is_found_after_the_second),
-        TEST(a_gone_customers_cards_are_made_inactive),
-        TEST(an_operation_of_the_first_schema_was_never_refused),
-        TEST(e_mails_are_folded_again_and_no_customer_is_lost),
+        ONLY_SQLITE(OLD, TEST(a_key_of_the_first_schema_is_found_after_the_second)),
+        ONLY_SQLITE(OLD, TEST(a_gone_customers_cards_are_made_inactive)),
+        ONLY_SQLITE(OLD, TEST(an_operation_of_the_first_schema_was_never_refused)),
+        ONLY_SQLITE(OLD, TEST(e_mails_are_folded_again_and_no_customer_is_lost)),
         TEST(of_cards_that_are_saved_twice_the_first_goes_on),
         TEST(programs_that_start_at_once_take_turns),
     };
