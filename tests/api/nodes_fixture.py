@@ -1,8 +1,6 @@
 """Several nodes: services that share one PostgreSQL database, their keys and their Stripe, which is the stub."""
 import os
 import signal
-import subprocess
-import urllib.parse
 
 import pytest
 
@@ -54,22 +52,6 @@ def at_node(shop, node):
     other = object.__new__(Merchant)
     other.__dict__.update(shop.__dict__, server=node, api=node.api(shop.key["key"]))
     return other
-
-
-def schema_of(node):
-    return urllib.parse.unquote(node.settings["database"]).rpartition("=")[2]
-
-
-def back_up(node):
-    """The database, as a script that restores it."""
-    return subprocess.run(["pg_dump", "-d", os.environ["TEST_POSTGRESQL"], "-n", schema_of(node)], check=True, text=True,
-                          stdout=subprocess.PIPE).stdout
-
-
-def restore(node, backup):
-    script = f'DROP SCHEMA "{schema_of(node)}" CASCADE;\n{backup}'
-    subprocess.run(["psql", "-qX1d", os.environ["TEST_POSTGRESQL"], "-v", "ON_ERROR_STOP=1"], check=True, text=True,
-                   input=script, stdout=subprocess.DEVNULL)
 
 
 def beats(node):

@@ -1,7 +1,8 @@
 """Which database the nodes trust. Who finds other nodes alive joins them; the first of all asks Stripe for what the database
 may lack, unless it kept the mark that the last node left in it."""
-from nodes_fixture import back_up, restore, wait_for_beats
+from nodes_fixture import wait_for_beats
 from stub_fixture import CHARGE, LIST, pay
+from support.backup import back_up, put_back, replace_database
 from support.database import open_database
 from support.waiting import wait_until
 
@@ -30,10 +31,7 @@ def test_a_payment_that_a_restored_backup_lacks_is_not_made_again(start_shops, s
     backup = back_up(shop.server)
     lost = pay(shop, key="lost")
     shop.server.terminate()
-    restore(shop.server, backup)
-    # The backup holds the row of a node that lived when it was made, which was longer ago.
-    with open_database(shop.server) as database:
-        assert database.execute("UPDATE nodes SET beat_us = beat_us - 60000000").rowcount == 1
+    replace_database(shop.server, backup)
     shop.server.start()
     wait_until(lambda: stub_stripe.calls(*LIST), what="Stripe to be asked")
     again = pay(shop, key="lost")
@@ -48,7 +46,7 @@ def test_nodes_notice_that_their_database_was_replaced(start_shops, stub_stripe)
     backup = back_up(at_a.server)
     lost = pay(at_a, key="lost")
     wait_for_beats(at_a.server, 3)  # which the backup lacks
-    restore(at_a.server, backup)
+    put_back(at_a.server, backup)
     at_a.server.wait_for_log(message="the database has lost what was committed")
     wait_until(lambda: stub_stripe.calls(*LIST), what="Stripe to be asked")
     again = pay(at_b, key="lost")

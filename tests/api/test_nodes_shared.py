@@ -6,8 +6,9 @@ import uuid
 
 import pytest
 
-from nodes_fixture import at_node, back_up, restore, wait_for_beats
+from nodes_fixture import at_node, wait_for_beats
 from support.background import InBackground
+from support.backup import back_up, put_back
 from support.waiting import wait_until
 
 FAILURES_MAX = 10
@@ -61,7 +62,7 @@ def test_nodes_hear_each_other_after_their_database_lost_commits(start_shops):
         fail_until_refused(stranger_at(at_a.server, X_Forwarded_For=address))
     wait_until_told_to_refuse(stranger_at(at_b.server, X_Forwarded_For=address))
     wait_for_beats(at_a.server, 3)
-    restore(at_a.server, backup)
+    put_back(at_a.server, backup)
     at_a.server.wait_for_log(message="the database has lost what was committed")
     fail_until_refused(stranger_at(at_a.server, X_Forwarded_For="203.0.113.9"))
     wait_until_told_to_refuse(stranger_at(at_b.server, X_Forwarded_For="203.0.113.9"))

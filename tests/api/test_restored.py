@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 
+from support.backup import back_up, replace_database
 from support.ledger import Ledger
 from support.database import history, is_catching_up
 from support.http_listener import Answer
@@ -19,20 +20,6 @@ from support.waiting import wait_until
 INTENTS = ("GET", "/v1/payment_intents")
 REFUNDS = ("GET", "/v1/refunds")
 CHARGES = ("POST", "/v1/payment_intents")
-
-
-def back_up(server):
-    copy = f"{server.data_dir}/backup-{uuid.uuid4()}.db"
-    server.command("backup", copy)
-    return copy
-
-
-def replace_database(server, copy):
-    """The stopped service's database is put aside, and the copy in its place."""
-    for name in ("payments.db", "payments.db-wal", "payments.db-shm"):
-        if os.path.exists(f"{server.data_dir}/{name}"):
-            os.rename(f"{server.data_dir}/{name}", f"{server.data_dir}/aside-{uuid.uuid4()}")
-    shutil.copy(copy, f"{server.data_dir}/payments.db")
 
 
 def restore(server, copy, *words):

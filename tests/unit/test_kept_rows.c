@@ -151,8 +151,8 @@ static void without_the_triggers_a_change_would_not_be_seen(void **state)
     for (size_t i = 0; i < COUNT_OF(tables); i++) {
         char sql[100];
         (void)snprintf(sql, sizeof(sql),
-                       two->db->driver->is_file ? "DROP TRIGGER %1$s_UPDATE"
-                                                : "DROP TRIGGER %1$s_change ON %1$s",
+                       two->db->driver->is_shared ? "DROP TRIGGER %1$s_change ON %1$s"
+                                                  : "DROP TRIGGER %1$s_UPDATE",
                        tables[i]);
         database_script(two->other->db, sql);
     }
