@@ -96,8 +96,8 @@ static bool all_ask(const struct batch_source *source, struct db *db, struct lis
     if (!db->driver->is_shared) {
         return false;
     }
-    kept_rows_check(db); // most jobs begin with kept rows
     db->asking = true;
+    kept_rows_ask(db); // most jobs begin with kept rows
     LIST_EACH_SAFE(jobs, link, after)
     {
         struct store_job *job = job_of(link);
@@ -122,8 +122,8 @@ enum errc batch_run(const struct batch_source *source, struct db *db, struct sto
 static void ask_alone(const struct batch_source *source, struct db *db, struct store_job *job)
 {
     if (db->driver->is_shared && job->ahead != NULL) {
-        kept_rows_check(db);
         db->asking = true;
+        kept_rows_ask(db);
         ask(source, db, job);
         db->asking = false;
     }

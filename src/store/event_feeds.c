@@ -78,8 +78,8 @@ enum errc event_feeds_ask(struct db *db, const char *kind, int64_t now_us, int64
         DB_STR(kind), DB_I64(now_us), DB_I64(pace_us));
 }
 
-// The time is hidden from the planner: with the statistics of a small table, PostgreSQL searched all operations
-// that wait.
+// The time is hidden from the planner: with the statistics of a small table, PostgreSQL searched all
+// operations that wait.
 enum errc event_feed_hurry(struct db *db, const struct uuid *version_id, const char *kind, int64_t due_us,
                            struct err *err)
 {

@@ -50,13 +50,23 @@ void kept_rows_recheck(struct db *db)
     db->generation_known = false;
 }
 
+// It is asked ahead for all jobs of a transaction.
+static enum errc read_generation(struct db *db, struct db_rows *rows, struct err *err)
+{
+    const void *asker = db->asker;
+    db->asker = db->kept;
+    enum errc rc = db_one(db, rows, "the generation is missing", err, "SELECT value FROM generation");
+    db->asker = asker;
+    return rc;
+}
+
 static enum errc check_generation(struct db *db, struct err *err)
 {
     if (db->generation_known) {
         return OK;
     }
     DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, "the generation is missing", err, "SELECT value FROM generation");
+    enum errc rc = read_generation(db, &rows, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? db_damaged(&rows, "value", err) : rc;
     }
@@ -69,10 +79,11 @@ static enum errc check_generation(struct db *db, struct err *err)
     return OK;
 }
 
-void kept_rows_check(struct db *db)
+void kept_rows_ask(struct db *db)
 {
+    DB_ROWS(rows);
     if (db->kept != NULL) {
-        db_asked(check_generation(db, NULL));
+        db_asked(read_generation(db, &rows, NULL));
     }
 }
 
@@ -141,7 +152,8 @@ enum errc kept_one_values(struct db *db, struct db_rows *rows, const char *missi
         return db_one_values(db, rows, missing, err, sql, values, count);
     }
     db_rows_close(rows);
-    enum errc rc = check_generation(db, err);
+    // Who asks ahead goes by the rows of before. If they are out of date, other questions follow.
+    enum errc rc = db->asking ? OK : check_generation(db, err);
     if (rc != OK) {
         return rc;
     }

@@ -12,8 +12,8 @@
 void kept_rows_start(struct db *db);
 void kept_rows_stop(struct db *db);
 
-// Reads the generation, if the transaction has not read it yet. An error is met again by the next query.
-void kept_rows_check(struct db *db);
+// Asks ahead for the generation (db.asking).
+void kept_rows_ask(struct db *db);
 
 // The transaction has locked something: rows that were right before that may have changed until then.
 void kept_rows_recheck(struct db *db);

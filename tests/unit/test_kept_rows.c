@@ -201,6 +201,35 @@ static void a_change_is_seen_by_its_own_transaction(void **state)
     }
 }
 
+// As a batch does it.
+static void ask_ahead(struct two *two)
+{
+    two->db->asking = two->db->driver->is_shared;
+    if (two->db->asking) {
+        kept_rows_ask(two->db);
+    }
+    two->db->asking = false;
+    two->db->asker = two;
+}
+
+static void what_was_asked_ahead_hides_no_change(void **state)
+{
+    struct two *two = *state;
+    for (size_t i = 0; i < COUNT_OF(repairs); i++) {
+        assert_true(all_good_now(two));
+        database_begin(two->db, true);
+        ask_ahead(two);
+        change(two, changes[i]); // before the answer is used
+        assert_false(all_good(two));
+        database_commit(two->db);
+        database_script(two->other->db, repairs[i]);
+        database_begin(two->db, true);
+        ask_ahead(two);
+        assert_true(all_good(two));
+        database_commit(two->db);
+    }
+}
+
 static void a_row_read_in_a_transaction_that_is_undone_is_never_used(void **state)
 {
     struct two *two = *state;
@@ -301,6 +330,7 @@ int main(void)
         TWO_TEST(a_change_by_another_connection_is_seen_by_the_next_transaction),
         TWO_TEST(a_transaction_that_has_begun_keeps_what_it_saw),
         TWO_TEST(a_change_is_seen_by_its_own_transaction),
+        TWO_TEST(what_was_asked_ahead_hides_no_change),
         TWO_TEST(a_row_read_in_a_transaction_that_is_undone_is_never_used),
         TWO_TEST(a_row_read_in_a_job_that_is_undone_is_never_used),
         TWO_TEST(a_key_that_was_unknown_is_asked_for_again),

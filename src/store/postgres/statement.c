@@ -241,6 +241,7 @@ static enum errc send(struct postgres *postgres, const char *sql, keep_fn *keep_
     }
     if (statement->advances_generation) {
         postgres->db.generation_known = false;
+        postgres_forget_asked(&postgres->db); // the generation is one of the answers
     }
     if (PQsendQueryPrepared(postgres->conn, statement->name, parameters.count, parameters.values,
                             parameters.bytes, parameters.formats, 1) != 1) {
