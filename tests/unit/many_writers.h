@@ -12,6 +12,7 @@
 
 #include "api/api_private.h"
 #include "api/handlers.h"
+#include "api/refused_events.h"
 #include "api/request.h"
 #include "api/slots.h"
 #include "database.h"
@@ -19,6 +20,13 @@
 #include "store/kept_rows.h"
 
 #define OPEN_MAX_MS 4000 // less than the time that a lock is waited for
+
+static inline void put_payment(struct fixture *f, struct payment payment)
+{
+    transaction_begin(f);
+    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
+    transaction_end(f);
+}
 
 // A request without a socket, whose key was checked.
 struct caller {
@@ -37,7 +45,8 @@ static inline struct caller *caller_new(struct fixture *f, const char *key, cons
                                .keyring = &f->keyring,
                                .config = &f->config,
                                .random = &random_system,
-                               .operations = slots_open(10, 10)};
+                               .operations = slots_open(10, 10),
+                               .refused_events = refused_events_open()};
     struct request *request = &caller->request;
     *request = (struct request){.api = &caller->api,
                                 .arena = &caller->arena,
@@ -67,6 +76,7 @@ static inline void caller_free(struct caller *caller)
     op_free(caller->request.op);
     slot_release(&caller->request.operation);
     slots_close(caller->api.operations);
+    refused_events_free(caller->api.refused_events);
     arena_release(&caller->arena);
     free(caller);
 }

@@ -1,13 +1,11 @@
 // A copy holds every row of every table, goes on wherever it was interrupted, and never leaves two databases
 // that the service would start on. With TEST_POSTGRESQL the target is a database of PostgreSQL.
-#include "database.h"
+#include "copy_fixture.h"
 
 #include <sys/wait.h>
 
 #include "base/arena.h"
 #include "base/require.h"
-#include "store/copy.h"
-#include "store/store.h"
 
 struct fixture {
     struct scratch scratch;
@@ -54,14 +52,6 @@ static const char rows[] =
     "INSERT INTO audit_log VALUES (7, x'07', 'auth.success', 'info', NULL, NULL, NULL, '', '{}', 1, x'01');"
     "INSERT INTO audit_gaps VALUES (1, 6, x'01', x'02');";
 
-static enum errc nothing(struct db *db, void *context, struct err *err)
-{
-    (void)db;
-    (void)context;
-    (void)err;
-    return OK;
-}
-
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -69,7 +59,7 @@ static int setup(void **state)
     scratch_make(&f->scratch);
     snprintf(f->from, sizeof(f->from), "sqlite:%s/from.db", f->scratch.directory);
     snprintf(f->back, sizeof(f->back), "sqlite:%s/back.db", f->scratch.directory);
-    assert_int_equal(store_run_once(f->from, nothing, NULL, &f->err), OK);
+    make_database(f->from);
     struct db *db = database_open(f->from, true);
     database_script(db, rows);
     db->driver->close(db);
@@ -101,18 +91,6 @@ static int64_t number(const char *database, const char *sql)
     const int64_t found = database_committed_number(db, sql);
     db->driver->close(db);
     return found;
-}
-
-static enum copy_role role_of(const char *database)
-{
-    struct err err;
-    struct copy_mark mark;
-    struct db *db = database_open(database, false);
-    database_begin(db, false);
-    assert_int_equal(copy_mark_get(db, &mark, &err), OK);
-    db->driver->rollback(db);
-    db->driver->close(db);
-    return mark.role;
 }
 
 static void go_on(void *context, const struct copy_progress *progress)
@@ -210,18 +188,11 @@ static void it_ends_if_it_was_interrupted_between_its_last_two_marks(void **stat
     struct fixture *f = *state;
     assert_copies(f, f->from, f->scratch.database);
     // As it was just before.
-    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    struct err err;
-    struct copy_mark mark;
-    struct db *db = database_open(f->from, false);
-    database_begin(db, false);
-    assert_int_equal(copy_mark_get(db, &mark, &err), OK);
-    db->driver->rollback(db);
-    db->driver->close(db);
-    db = database_open(f->scratch.database, true);
-    database_begin(db, true);
+    struct copy_mark mark = mark_of(f->from);
     mark.role = COPY_UNFINISHED;
-    assert_int_equal(copy_mark_put(db, &mark, &err), OK);
+    struct db *db = database_open(f->scratch.database, true);
+    database_begin(db, true);
+    assert_int_equal(copy_mark_put(db, &mark, &f->err), OK);
     database_commit(db);
     db->driver->close(db);
     assert_copies(f, f->from, f->scratch.database);
@@ -252,7 +223,7 @@ static void a_cancelled_copy_never_goes_on(void **state)
 static void a_target_with_data_is_left_alone(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(store_run_once(f->back, nothing, NULL, &f->err), OK);
+    make_database(f->back);
     script(f->back, "INSERT INTO meta VALUES ('master_key_id', x'00')");
     assert_refuses(f, f->from, f->back, "not empty: its table meta");
     assert_int_equal(role_of(f->from), COPY_NONE);

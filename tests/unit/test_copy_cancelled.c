@@ -1,9 +1,8 @@
 // A copy that is cancelled while it runs does not finish: the service may already run on the source again.
 // Where a database is claimed, nobody can cancel it meanwhile.
+#include "copy_fixture.h"
+
 #include "base/require.h"
-#include "database.h"
-#include "store/copy.h"
-#include "store/store.h"
 
 struct fixture {
     struct scratch scratch;
@@ -13,21 +12,13 @@ struct fixture {
     bool is_cancelled;
 };
 
-static enum errc nothing(struct db *db, void *context, struct err *err)
-{
-    (void)db;
-    (void)context;
-    (void)err;
-    return OK;
-}
-
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     REQUIRE(f != NULL);
     scratch_make(&f->scratch);
     snprintf(f->to, sizeof(f->to), "sqlite:%s/to.db", f->scratch.directory);
-    assert_int_equal(store_run_once(f->scratch.database, nothing, NULL, &f->err), OK);
+    make_database(f->scratch.database);
     *state = f;
     return 0;
 }
@@ -38,18 +29,6 @@ static int teardown(void **state)
     scratch_remove(&f->scratch);
     free(f);
     return 0;
-}
-
-static enum copy_role role_of(const char *database)
-{
-    struct err err;
-    struct copy_mark mark;
-    struct db *db = database_open(database, false);
-    database_begin(db, false);
-    assert_int_equal(copy_mark_get(db, &mark, &err), OK);
-    db->driver->rollback(db);
-    db->driver->close(db);
-    return mark.role;
 }
 
 static void cancel_late(void *context, const struct copy_progress *progress)

@@ -26,12 +26,7 @@ static int open_two(void **state)
     struct fixture *f = fixture_new("");
     assert_int_equal(migrate(f->db, &f->err), OK);
     const struct merchant merchant = sample_merchant(&f->merchant_id, NOW_US);
-    two->key = (struct api_key){.id = uuid_new(&random_system, NOW_US),
-                                .merchant_id = f->merchant_id,
-                                .prefix = "sk_test_1234",
-                                .scopes = 3,
-                                .created_us = NOW_US};
-    memcpy(two->key.hash, hash, sizeof(hash));
+    two->key = sample_key(&f->merchant_id, hash, NOW_US);
     two->credential = (struct credential){.id = uuid_new(&random_system, NOW_US),
                                           .merchant_id = f->merchant_id,
                                           .provider = "stripe",

@@ -1,19 +1,12 @@
 // Two nodes that change one payment at the same moment, or create it: as if one had been after the other.
 #include "many_writers.h"
 
-static void insert(struct fixture *f, struct payment payment)
-{
-    transaction_begin(f);
-    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
-    transaction_end(f);
-}
-
 static void insert_authorised(struct fixture *f)
 {
     struct payment payment = payment_of(f, PAYMENT_PENDING);
     payment.capture_manual = true;
     payment.capturable = true;
-    insert(f, payment);
+    put_payment(f, payment);
 }
 
 static struct deed refund_deed(struct fixture *f, const char *key)
@@ -68,7 +61,7 @@ static struct inbound refunded_elsewhere(struct fixture *f, int64_t amount_minor
 static void two_refunds_do_not_exceed_the_payment(void **state)
 {
     struct fixture *f = *state;
-    insert(f, payment_of(f, PAYMENT_COMPLETED));
+    put_payment(f, payment_of(f, PAYMENT_COMPLETED));
     struct deed first = refund_deed(f, "a");
     struct deed second = refund_deed(f, "b");
     assert_int_equal(at_once(f, &first, &second), ERR_REFUND_EXCEEDS);
@@ -81,7 +74,7 @@ static void two_refunds_do_not_exceed_the_payment(void **state)
 static void a_refund_beside_an_events_refund_does_not_exceed_the_payment(void **state)
 {
     struct fixture *f = *state;
-    insert(f, payment_of(f, PAYMENT_COMPLETED));
+    put_payment(f, payment_of(f, PAYMENT_COMPLETED));
     const struct inbound inbound = refunded_elsewhere(f, 3000);
     struct deed first = event_deed(&inbound);
     struct deed second = refund_deed(f, "a");
@@ -94,7 +87,7 @@ static void a_refund_beside_an_events_refund_does_not_exceed_the_payment(void **
 static void an_event_beside_a_refund_keeps_both(void **state)
 {
     struct fixture *f = *state;
-    insert(f, payment_of(f, PAYMENT_COMPLETED));
+    put_payment(f, payment_of(f, PAYMENT_COMPLETED));
     const struct inbound inbound = refunded_elsewhere(f, 2000);
     struct deed first = refund_deed(f, "a");
     struct deed second = event_deed(&inbound);
@@ -148,7 +141,7 @@ static struct inbound paid(struct fixture *f, const char *event_id)
 static void two_events_complete_a_payment_once(void **state)
 {
     struct fixture *f = *state;
-    insert(f, payment_of(f, PAYMENT_PENDING));
+    put_payment(f, payment_of(f, PAYMENT_PENDING));
     const struct inbound one = paid(f, "evt_1");
     const struct inbound other = paid(f, "evt_2");
     struct deed first = event_deed(&one);
@@ -163,7 +156,7 @@ static void two_events_complete_a_payment_once(void **state)
 static void an_event_that_comes_twice_at_once_is_applied_once(void **state)
 {
     struct fixture *f = *state;
-    insert(f, payment_of(f, PAYMENT_COMPLETED));
+    put_payment(f, payment_of(f, PAYMENT_COMPLETED));
     struct inbound inbound = {.merchant_id = f->merchant_id,
                               .event = {.id = "evt_1",
                                         .type = "charge.dispute.created",
@@ -227,7 +220,7 @@ static enum errc schedule_list(struct deed *deed, struct tx *tx, struct err *err
 static void an_event_and_a_settle_do_not_wait_for_each_other(void **state)
 {
     struct fixture *f = *state;
-    insert(f, payment_of(f, PAYMENT_COMPLETED));
+    put_payment(f, payment_of(f, PAYMENT_COMPLETED));
     struct deed begins = {.run = schedule_list};
     assert_int_equal(deed_alone(&begins, f), OK);
     f->provider.holds = true;

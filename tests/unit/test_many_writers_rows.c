@@ -1,7 +1,6 @@
 // Two nodes at the same moment: cards, credentials, the outbox, the audit log, and keys that are kept.
 #include "many_writers.h"
 
-#include "api/refused_events.h"
 #include "op/state/emit_event.h"
 #include "store/api_keys.h"
 #include "store/audit.h"
@@ -55,23 +54,23 @@ static void a_customer_has_one_default_card(void **state)
 
 // --- credentials
 
-static struct deed credentials_deed(struct fixture *f)
+// keys: fields of JSON.
+#define CREDENTIALS(keys) "{\"provider\":\"stripe\",\"stripe\":{" keys "}}"
+#define WEBHOOK_SECRET "\"webhook_secret\":\"whsec_0123456789abcdef0123456789abcdef\""
+
+static struct deed credentials_deed(struct fixture *f, const char *body)
 {
-    struct caller *caller =
-        caller_new(f, NULL, NULL,
-                   "{\"provider\":\"stripe\",\"stripe\":{\"secret_key\":\"sk_live_0123456789abcdef\","
-                   "\"webhook_secret\":\"whsec_0123456789abcdef0123456789abcdef\"}}",
-                   providers_put_read);
-    caller->request.principal.livemode = true;
-    caller->api.refused_events = refused_events_open();
-    return (struct deed){.caller = caller, .work = providers_put_work};
+    return (struct deed){.caller = caller_new(f, NULL, NULL, body, providers_put_read),
+                         .work = providers_put_work};
 }
 
 static void credentials_that_two_nodes_set_can_be_opened(void **state)
 {
     struct fixture *f = *state;
-    struct deed first = credentials_deed(f);
-    struct deed second = credentials_deed(f);
+    static const char body[] = CREDENTIALS("\"secret_key\":\"sk_live_0123456789abcdef\"," WEBHOOK_SECRET);
+    struct deed first = credentials_deed(f, body);
+    struct deed second = credentials_deed(f, body);
+    first.caller->request.principal.livemode = second.caller->request.principal.livemode = true;
     struct credential row = {0};
     char *text = NULL;
     size_t bytes = 0;
@@ -84,8 +83,6 @@ static void credentials_that_two_nodes_set_can_be_opened(void **state)
                                sealed_context(&f->arena, SEALED_PROVIDER_WEBHOOK, &row.id), sealed, &text,
                                &bytes, &f->err),
                      OK);
-    refused_events_free(first.caller->api.refused_events);
-    refused_events_free(second.caller->api.refused_events);
     deed_end(&first);
     deed_end(&second);
 }
@@ -101,25 +98,12 @@ static enum errc put_after_read(struct deed *deed, struct tx *tx, struct err *er
 static void a_new_key_does_not_undo_a_new_webhook_secret(void **state)
 {
     struct fixture *f = *state;
-    struct deed first = {
-        .caller =
-            caller_new(f, NULL, NULL,
-                       "{\"provider\":\"stripe\",\"stripe\":{\"secret_key\":\"sk_test_0123456789abcdef\","
-                       "\"webhook_secret\":\"whsec_0123456789abcdef0123456789abcdef\"}}",
-                       providers_put_read),
-        .work = providers_put_work};
-    struct deed second = {
-        .caller =
-            caller_new(f, NULL, NULL,
-                       "{\"provider\":\"stripe\",\"stripe\":{\"secret_key\":\"sk_test_fedcba9876543210\"}}",
-                       providers_put_read),
-        .run = put_after_read};
-    first.caller->api.refused_events = refused_events_open();
-    second.caller->api.refused_events = refused_events_open();
+    struct deed first =
+        credentials_deed(f, CREDENTIALS("\"secret_key\":\"sk_test_0123456789abcdef\"," WEBHOOK_SECRET));
+    struct deed second = credentials_deed(f, CREDENTIALS("\"secret_key\":\"sk_test_fedcba9876543210\""));
+    second.run = put_after_read;
     assert_int_equal(at_once(f, &first, &second), OK);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM credentials WHERE webhook_secret IS NOT NULL"), 1);
-    refused_events_free(first.caller->api.refused_events);
-    refused_events_free(second.caller->api.refused_events);
     deed_end(&first);
     deed_end(&second);
 }
@@ -185,10 +169,7 @@ static struct outbox_event sent_event_of(struct fixture *f)
     bool damaged = false;
     const struct uuid nobody = {{0}};
     const int64_t now_us = loop_wall_us(&f->loop.base);
-    struct payment payment = payment_of(f, PAYMENT_COMPLETED);
-    transaction_begin(f);
-    assert_int_equal(payment_insert(f->db, &payment, &f->err), OK);
-    transaction_end(f);
+    put_payment(f, payment_of(f, PAYMENT_COMPLETED));
     assert_int_equal(deed_alone(&deed, f), OK);
     transaction_begin(f);
     assert_int_equal(outbox_claim(f->db, &f->merchant_id, &nobody, now_us, now_us + US_PER_S, &f->arena,
@@ -274,9 +255,10 @@ static void two_nodes_append_to_one_chain(void **state)
 
 // --- kept rows
 
+static const uint8_t hash[32] = {7};
+
 static bool is_revoked(struct db *db, struct fixture *f)
 {
-    static const uint8_t hash[32] = {7};
     struct api_key key = {0};
     struct api_key_owner owner;
     assert_int_equal(api_key_find(db, hash, &f->arena, &key, &owner, &f->err), OK);
@@ -285,12 +267,7 @@ static bool is_revoked(struct db *db, struct fixture *f)
 
 static struct api_key insert_key(struct fixture *f)
 {
-    const struct api_key key = {.id = uuid_new(&random_system, START_US),
-                                .merchant_id = f->merchant_id,
-                                .hash = {7},
-                                .prefix = "sk_test_1234",
-                                .scopes = 3,
-                                .created_us = START_US};
+    const struct api_key key = sample_key(&f->merchant_id, hash, START_US);
     transaction_begin(f);
     assert_int_equal(api_key_insert(f->db, &key, &f->err), OK);
     transaction_end(f);
