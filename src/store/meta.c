@@ -2,6 +2,7 @@
 // Database thread.
 #include "store/meta.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define KEY_ID_BYTES 8
@@ -70,6 +71,19 @@ enum errc meta_change_master_key(struct db *db, const uint8_t id[8], struct err 
                   DB_BYTES(id, (size_t)KEY_ID_BYTES));
 }
 
+static int64_t number_of(const uint8_t *digits, size_t bytes)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        number = number * 10 + (uint64_t)(digits[i] - '0');
+    }
+    return (int64_t)number;
+}
+
+// A time is kept as its digits, so that it means the same on every machine. Older versions kept 8 bytes in
+// the machine's order.
+#define TIME_DIGITS 20
+
 static enum errc time_get(struct db *db, const char *name, int64_t *at_us, struct err *err)
 {
     *at_us = 0;
@@ -81,16 +95,20 @@ static enum errc time_get(struct db *db, const char *name, int64_t *at_us, struc
     const uint8_t *value = has ? db_blob(&rows, 0, &arena, &bytes) : NULL;
     if (bytes == sizeof(*at_us)) {
         memcpy(at_us, value, sizeof(*at_us));
+    } else if (bytes == TIME_DIGITS) {
+        *at_us = number_of(value, bytes);
     }
     return rc;
 }
 
 static enum errc time_put(struct db *db, const char *name, int64_t at_us, struct err *err)
 {
+    char digits[TIME_DIGITS + 1];
+    (void)snprintf(digits, sizeof(digits), "%0*lld", TIME_DIGITS, (long long)at_us);
     return db_run(db, NULL, err,
                   "INSERT INTO meta (name, value) VALUES ($1, $2)"
                   " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                  DB_STR(name), DB_BYTES(&at_us, sizeof(at_us)));
+                  DB_STR(name), DB_BYTES(digits, (size_t)TIME_DIGITS));
 }
 
 enum errc meta_alive_get(struct db *db, int64_t *at_us, struct err *err)
@@ -150,15 +168,12 @@ enum errc meta_take_turn(struct db *db, const char *work, bool *mine, struct err
 enum errc meta_oldest_schema_get(struct db *db, int64_t *version, struct err *err)
 {
     ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    *version = 0;
     DB_ROWS(rows);
     bool has = false;
     size_t bytes = 0;
     enum errc rc =
         db_first(db, &rows, &has, err, "SELECT value FROM meta WHERE name = $1", DB_STR("oldest_schema"));
     const uint8_t *digits = has ? db_blob(&rows, 0, &arena, &bytes) : NULL;
-    for (size_t i = 0; i < bytes; i++) {
-        *version = *version * 10 + (digits[i] - '0');
-    }
+    *version = number_of(digits, bytes);
     return rc;
 }
