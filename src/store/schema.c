@@ -12,6 +12,10 @@
 
 #include "base/require.h"
 
+// After the id of an index by which lists are read: PostgreSQL's has it in the order of NEWEST_FIRST (db.h),
+// backwards. To SQLite this is a comment.
+#define NEWEST_LAST " /*NULLS FIRST*/"
+
 static const char step_1[] =
     // The ids of the keys that seal and hash the database's values, and the times of the service's runs.
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
@@ -57,11 +61,13 @@ static const char step_1[] =
     " CHECK (refunded_minor BETWEEN 0 AND captured_minor)) STRICT;"
     // The columns after the id never change, and lists filter by them: rows that do not match are skipped
     // without reading them.
-    "CREATE INDEX payments_by_merchant ON payments(merchant_id, livemode, id, currency, amount_thousandths);"
+    "CREATE INDEX payments_by_merchant ON payments(merchant_id, livemode, id" NEWEST_LAST
+    ", currency, amount_thousandths);"
     // For lists of statuses that are rare among a merchant's payments. An index over every status would
     // double the cost of a payment's writes.
-    "CREATE INDEX payments_rare ON payments(merchant_id, livemode, status, id) WHERE status <> 'completed';"
-    "CREATE INDEX payments_by_card ON payments(merchant_id, livemode, saved_card_id, id)"
+    "CREATE INDEX payments_rare ON payments(merchant_id, livemode, status, id" NEWEST_LAST
+    ") WHERE status <> 'completed';"
+    "CREATE INDEX payments_by_card ON payments(merchant_id, livemode, saved_card_id, id" NEWEST_LAST ")"
     " WHERE saved_card_id IS NOT NULL;"
     "CREATE UNIQUE INDEX payments_by_ref ON payments(provider_ref, merchant_id, livemode)"
     " WHERE provider_ref IS NOT NULL;"
@@ -83,7 +89,8 @@ static const char step_1[] =
     " customer_email TEXT, customer_name TEXT, is_default INTEGER NOT NULL, failure_code TEXT, "
     "failure_message TEXT,"
     " credential_version_id BLOB NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL) STRICT;"
-    "CREATE INDEX cards_by_merchant ON cards(merchant_id, livemode, id) WHERE status = 'active';"
+    "CREATE INDEX cards_by_merchant ON cards(merchant_id, livemode, id" NEWEST_LAST
+    ") WHERE status = 'active';"
     "CREATE INDEX cards_saving ON cards(merchant_id, livemode, method_sent) WHERE status = 'saving';"
     "CREATE INDEX cards_by_ref ON cards(provider_ref, merchant_id, livemode) WHERE provider_ref IS NOT NULL;"
     "CREATE INDEX cards_by_customer ON cards(customer_id, id);"
@@ -96,8 +103,9 @@ static const char step_1[] =
     " credential_version_id BLOB NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL,"
     " CHECK (amount_minor > 0)) STRICT;"
     "CREATE INDEX refunds_by_payment ON refunds(payment_id, id);"
-    "CREATE INDEX refunds_by_merchant ON refunds(merchant_id, livemode, id);"
-    "CREATE INDEX refunds_rare ON refunds(merchant_id, livemode, status, id) WHERE status <> 'completed';"
+    "CREATE INDEX refunds_by_merchant ON refunds(merchant_id, livemode, id" NEWEST_LAST ");"
+    "CREATE INDEX refunds_rare ON refunds(merchant_id, livemode, status, id" NEWEST_LAST
+    ") WHERE status <> 'completed';"
     "CREATE UNIQUE INDEX refunds_by_ref ON refunds(provider_ref, merchant_id, livemode)"
     " WHERE provider_ref IS NOT NULL;"
 
@@ -141,10 +149,11 @@ static const char step_1[] =
     "CREATE INDEX outbox_waiting ON outbox(merchant_id, created_us)"
     " WHERE next_attempt_us = 9223372036854775806;"
     "CREATE INDEX outbox_by_transaction ON outbox(transaction_id, id);"
-    "CREATE INDEX outbox_by_merchant ON outbox(merchant_id, livemode, id);"
+    "CREATE INDEX outbox_by_merchant ON outbox(merchant_id, livemode, id" NEWEST_LAST ");"
     // For lists of what is rare among delivered events.
-    "CREATE INDEX outbox_unfinished ON outbox(merchant_id, livemode, id) WHERE next_attempt_us IS NOT NULL;"
-    "CREATE INDEX outbox_dead ON outbox(merchant_id, livemode, id) WHERE status = 'dead';"
+    "CREATE INDEX outbox_unfinished ON outbox(merchant_id, livemode, id" NEWEST_LAST
+    ") WHERE next_attempt_us IS NOT NULL;"
+    "CREATE INDEX outbox_dead ON outbox(merchant_id, livemode, id" NEWEST_LAST ") WHERE status = 'dead';"
 
     // Events from the provider: one row for each, kept for longer than the provider repeats it. The body is
     // kept only until it can be applied.
@@ -166,9 +175,9 @@ static const char step_1[] =
     " merchant_id BLOB, key_prefix TEXT, detail TEXT NOT NULL, metadata TEXT NOT NULL,"
     " created_us INTEGER NOT NULL,"
     " mac BLOB NOT NULL) STRICT;"
-    "CREATE INDEX audit_log_by_merchant ON audit_log(merchant_id, id);"
+    "CREATE INDEX audit_log_by_merchant ON audit_log(merchant_id, id" NEWEST_LAST ");"
     "CREATE INDEX audit_log_rare ON audit_log(id) WHERE event_type <> 'auth.success';"
-    "CREATE INDEX audit_log_rare_by_merchant ON audit_log(merchant_id, id)"
+    "CREATE INDEX audit_log_rare_by_merchant ON audit_log(merchant_id, id" NEWEST_LAST ")"
     " WHERE event_type <> 'auth.success';";
 
 // For a key whose request found an existing card: the id that its own first answer is stored under. NULL: the
@@ -244,7 +253,8 @@ static const char step_12[] =
 // With what lists filter by, like payments_by_merchant.
 static const char step_13[] =
     "DROP INDEX payments_rare;"
-    "CREATE INDEX payments_rare ON payments(merchant_id, livemode, status, id, currency, amount_thousandths)"
+    "CREATE INDEX payments_rare ON payments(merchant_id, livemode, status, id" NEWEST_LAST
+    ", currency, amount_thousandths)"
     " WHERE status <> 'completed';";
 
 // The processes that share a database (nodes.h), and which of them holds a row's lease.

@@ -1,6 +1,6 @@
 // The schema is written once, in SQLite's words (store/schema.c). This is all that differs: the names of two
 // types, SQLite's table options, text that is compared byte by byte, the order of ids in the indexes of lists
-// (NEWEST_FIRST), and two steps. The two functions use only what the databases that speak PostgreSQL's
+// (NEWEST_LAST), and two steps. The two functions use only what the databases that speak PostgreSQL's
 // protocol have, too. Any thread.
 #include "store/postgres/postgres.h"
 
@@ -13,15 +13,14 @@ static const struct {
     const char *sqlite;
     const char *postgres;
 } words[] = {
+    // clang-format off
     {" INTEGER", " BIGINT"},
     {" TEXT", " TEXT COLLATE \"C\""},
     {" BLOB", " BYTEA"},
     {" STRICT", ""},
     {", WITHOUT ROWID", ""},
-    {"merchant_id, id", "merchant_id, id NULLS FIRST"},
-    {"livemode, id", "livemode, id NULLS FIRST"},
-    {"status, id", "status, id NULLS FIRST"},
-    {"saved_card_id, id", "saved_card_id, id NULLS FIRST"},
+    {"/*NULLS FIRST*/", "NULLS FIRST"},
+    // clang-format on
 };
 
 #define RANDOM_16_BYTES "decode(replace(CAST(gen_random_uuid() AS VARCHAR), '-', ''), 'hex')"
