@@ -39,7 +39,7 @@ PROCEDURE = re.compile(r"\b(DECLARE|LOOP|IF|FOR\s+\w+\s+IN|WHILE|RAISE|PERFORM|E
 
 # All that texts may call: every one of the databases has these.
 FUNCTIONS = {"cast", "coalesce", "count", "exists", "extract", "length", "lower", "max", "min", "sum", "clock_timestamp",
-             "current_schema", "row_number"}
+             "current_schema", "row_number", "substr"}
 # Only there, and why.
 FUNCTIONS_ALLOWED = {
     "src/store/payments.c": ({"id_after"}, "ours: store/sqlite/functions.c, store/postgres/schema.c"),
@@ -132,8 +132,9 @@ def rules(root, files):
         f"{path}: {name}" for path, (names, _) in FUNCTIONS_ALLOWED.items() for name in sorted(names)
         if not any(name in text for text in files.get(path, []))]
     yield "every_setting_that_must_be_made_is_one_that_all_databases_have", sorted(session_settings(root) ^ SETTINGS)
-    yield "only_a_new_connection_makes_settings", [
-        f"{path}: {text}" for path, text in texts if path != "src/store/postgres/open.c" and SETTING.match(text)]
+    yield "no_other_setting_is_made_later", [
+        f"{path}: {text}" for path, text in texts if path != "src/store/postgres/open.c"
+        and (setting := SETTING.match(text)) and setting[1] not in SETTINGS]
     yield "only_the_schema_defines", [
         f"{path}: {text}" for path, text in texts if path not in SCHEMA and is_definition(text)]
     yield "no_step_of_the_schema_writes_to_what_it_alters", [
