@@ -1,7 +1,6 @@
 // Queries on customers and cards.
 #include "store/cards.h"
 
-#include "base/require.h"
 #include "store/columns.h"
 
 // clang-format off
@@ -139,12 +138,8 @@ enum errc card_insert(struct db *db, const struct card *row, struct err *err)
 
 enum errc card_update(struct db *db, const struct card *row, struct err *err)
 {
-    int64_t changed = 0;
-    enum errc rc =
-        db_run(db, &changed, err, "UPDATE cards SET " COLUMN_SET(2, CARD_CHANGING) " WHERE id = $1",
-               DB_ID(&row->id), COLUMN_VALUES(CARD_CHANGING));
-    REQUIRE(rc != OK || changed == 1);
-    return rc;
+    return db_run_one(db, err, "UPDATE cards SET " COLUMN_SET(2, CARD_CHANGING) " WHERE id = $1",
+                      DB_ID(&row->id), COLUMN_VALUES(CARD_CHANGING));
 }
 
 enum errc card_read(struct db_rows *rows, struct arena *arena, struct card *row, struct err *err)

@@ -143,6 +143,19 @@ enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const 
     return rc;
 }
 
+enum errc db_run_one_values(struct db *db, struct err *err, const char *sql, const struct db_value *values,
+                            size_t count)
+{
+    int64_t changed = 0;
+    const enum errc damaged = refuse_damage(db, err);
+    if (damaged != OK || db->driver->is_shared) {
+        return damaged != OK ? damaged : db->driver->run_one(db, sql, values, count, err);
+    }
+    const enum errc rc = db_run_values(db, &changed, err, sql, values, count);
+    REQUIRE(rc != OK || changed == 1);
+    return rc;
+}
+
 enum errc db_lock_values(struct db *db, struct err *err, const char *sql, const struct db_value *values,
                          size_t count)
 {

@@ -63,6 +63,11 @@ static inline void db_asked(enum errc rc)
 enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const char *sql,
                         const struct db_value *values, size_t count) MUST_CHECK;
 
+// As db_run, for a statement that changes exactly one row, which this transaction has read. On a server
+// nobody waits for that.
+enum errc db_run_one_values(struct db *db, struct err *err, const char *sql, const struct db_value *values,
+                            size_t count) MUST_CHECK;
+
 // Whether a transaction with this result has lost a conflict with another connection's: it has changed
 // nothing, and may run again.
 static inline bool db_lost_conflict(enum errc rc)
@@ -89,7 +94,7 @@ enum errc db_lock_values(struct db *db, struct err *err, const char *sql, const 
     db_one_values((db), (rows), (missing), (err), (sql), DB_VALUES(__VA_ARGS__))
 #define db_run(db, changed, err, sql, ...)                                                                   \
     db_run_values((db), (changed), (err), (sql), DB_VALUES(__VA_ARGS__))
-
+#define db_run_one(db, err, sql, ...) db_run_one_values((db), (err), (sql), DB_VALUES(__VA_ARGS__))
 #define db_lock(db, err, sql, ...) db_lock_values((db), (err), (sql), DB_VALUES(__VA_ARGS__))
 
 // Columns of the present row, from 0. A NULL reads as 0, NULL, nil. Text and bytes are copied into the arena;

@@ -63,9 +63,12 @@ struct db_driver {
     enum errc (*script)(struct db *db, const char *sql, struct err *err); // several statements, no parameters
 
     // Runs a statement whose result nobody needs. It may run later, and fail then: `settle`, `query` or
-    // `commit` says so. If it is shared, as the four that follow.
+    // `commit` says so. If it is shared, as the five that follow.
     enum errc (*run)(struct db *db, const char *sql, const struct db_value *values, size_t count,
                      struct err *err);
+    // The same for a statement that changes exactly one row.
+    enum errc (*run_one)(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                         struct err *err);
     // As db_lock.
     enum errc (*lock)(struct db *db, const char *sql, const struct db_value *values, size_t count,
                       struct err *err);

@@ -62,11 +62,8 @@ enum errc payment_insert(struct db *db, const struct payment *row, struct err *e
 
 enum errc payment_update(struct db *db, const struct payment *row, struct err *err)
 {
-    int64_t changed = 0;
-    enum errc rc = db_run(db, &changed, err, "UPDATE payments SET " COLUMN_SET(2, CHANGING) " WHERE id = $1",
-                          DB_ID(&row->id), COLUMN_VALUES(CHANGING));
-    REQUIRE(rc != OK || changed == 1);
-    return rc;
+    return db_run_one(db, err, "UPDATE payments SET " COLUMN_SET(2, CHANGING) " WHERE id = $1",
+                      DB_ID(&row->id), COLUMN_VALUES(CHANGING));
 }
 
 static const struct filter_word providers[] = {{"stripe"}, {NULL}};

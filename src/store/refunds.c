@@ -1,7 +1,6 @@
 // Queries on refunds.
 #include "store/refunds.h"
 
-#include "base/require.h"
 #include "store/columns.h"
 
 // clang-format off
@@ -36,11 +35,8 @@ enum errc refund_insert(struct db *db, const struct refund *row, struct err *err
 
 enum errc refund_update(struct db *db, const struct refund *row, struct err *err)
 {
-    int64_t changed = 0;
-    enum errc rc = db_run(db, &changed, err, "UPDATE refunds SET " COLUMN_SET(2, CHANGING) " WHERE id = $1",
-                          DB_ID(&row->id), COLUMN_VALUES(CHANGING));
-    REQUIRE(rc != OK || changed == 1);
-    return rc;
+    return db_run_one(db, err, "UPDATE refunds SET " COLUMN_SET(2, CHANGING) " WHERE id = $1",
+                      DB_ID(&row->id), COLUMN_VALUES(CHANGING));
 }
 
 enum errc refund_read(struct db_rows *rows, struct arena *arena, struct refund *row, struct err *err)

@@ -122,6 +122,7 @@ const struct db_driver postgres_driver = {
     .rollback_to = postgres_rollback_to,
     .script = postgres_script,
     .run = postgres_run,
+    .run_one = postgres_run_one,
     .lock = postgres_lock,
     .query = postgres_query,
     .query_built = postgres_query_built,

@@ -114,6 +114,7 @@ static void read_one(struct postgres *postgres, PGresult **rows)
     if (!done) {
         note_failure(postgres, result, pending.command == POSTGRES_COMMIT);
     }
+    REQUIRE(!done || pending.command != POSTGRES_RUN_ONE || strcmp(PQcmdTuples(result), "1") == 0);
     if (pending.command == POSTGRES_PREPARE) {
         postgres_statement_prepared(postgres, pending.statement, done);
     }

@@ -30,6 +30,7 @@ struct postgres_statement; // in statement.c
 enum postgres_command {
     POSTGRES_PREPARE,
     POSTGRES_RUN,
+    POSTGRES_RUN_ONE, // changes one row
     POSTGRES_QUERY,
     POSTGRES_AHEAD,
     POSTGRES_COMMIT,
@@ -122,6 +123,9 @@ enum errc postgres_query_once(struct db *db, struct db_rows *rows, const char *s
 // Sends a statement whose result nobody needs. It may fail later: the next read says so.
 enum errc postgres_run(struct db *db, const char *sql, const struct db_value *values, size_t count,
                        struct err *err) MUST_CHECK;
+// The same for a statement that changes exactly one row.
+enum errc postgres_run_one(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                           struct err *err) MUST_CHECK;
 // The same for a statement that only locks rows.
 enum errc postgres_lock(struct db *db, const char *sql, const struct db_value *values, size_t count,
                         struct err *err) MUST_CHECK;

@@ -305,6 +305,14 @@ enum errc postgres_run(struct db *db, const char *sql, const struct db_value *va
     return send(postgres, sql, keep, POSTGRES_RUN, values, count, err);
 }
 
+enum errc postgres_run_one(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                           struct err *err)
+{
+    struct postgres *postgres = postgres_of(db);
+    postgres->changed_total++;
+    return send(postgres, sql, keep, POSTGRES_RUN_ONE, values, count, err);
+}
+
 enum errc postgres_lock(struct db *db, const char *sql, const struct db_value *values, size_t count,
                         struct err *err)
 {
