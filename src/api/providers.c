@@ -236,7 +236,7 @@ enum errc providers_put_work(struct request *request, struct tx *tx, struct err 
                              sealed_context(request->arena, SEALED_PROVIDER_KEY, &credential.version_id),
                              input->secret_key.data, input->secret_key.len);
     // Another node may be writing an operation with the version that this one replaces, where we do not see
-    // it yet. That version is wiped when the next one replaces this.
+    // it yet. That version is wiped by the retention, a day later, or when the next one replaces this.
     const bool wipes_replaced = uuid_is_nil(&tx->node_id);
     rc = wipes_replaced ? OK : credential_versions_wipe(tx->db, &credential.id, err);
     if (rc == OK) {

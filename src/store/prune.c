@@ -3,6 +3,7 @@
 
 #include "base/require.h"
 #include "base/timefmt.h"
+#include "store/credentials.h"
 #include "store/payments.h"
 
 static enum errc delete_rows(struct db *db, int64_t max, bool *more, const char *sql, struct db_value before,
@@ -84,6 +85,46 @@ enum errc prune_history(struct db *db, int64_t before_us, int64_t max, struct uu
                     "DELETE FROM payment_history WHERE payment_id > $1 AND payment_id <= $2 AND at_us < $3"
                     " AND what <> $4",
                     DB_ID(after), DB_ID(&end), DB_I64(before_us), DB_STR(PAYMENT_REOPENED));
+    }
+    *after = end;
+    return rc;
+}
+
+// Credentials that have a replaced key.
+static enum errc find_replaced(struct db *db, const struct uuid *after, const struct uuid *end,
+                               int64_t before_us, struct uuid *found, size_t *count, struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_query(db, &rows, err,
+                            "SELECT id FROM credentials WHERE id > $1 AND id <= $2 AND updated_us < $3"
+                            " AND EXISTS (SELECT 1 FROM credential_versions v WHERE v.secret_key IS NOT NULL"
+                            " AND v.credential_id = credentials.id AND v.id <> credentials.version_id)",
+                            DB_ID(after), DB_ID(end), DB_I64(before_us));
+    *count = 0;
+    for (bool has = true; rc == OK && has;) {
+        rc = db_next(&rows, &has, err);
+        if (rc == OK && has) {
+            found[(*count)++] = db_uuid(&rows, 0);
+        }
+    }
+    return rc;
+}
+
+enum errc prune_replaced_keys(struct db *db, int64_t before_us, int64_t max, struct uuid *after, bool *more,
+                              struct err *err)
+{
+    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
+    struct uuid *replaced = arena_alloc(&arena, (size_t)max * sizeof(*replaced));
+    struct uuid end = {{0}};
+    size_t count = 0;
+    enum errc rc =
+        end_of_step(db, "SELECT id FROM credentials WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3",
+                    after, before_us, max, &end, more, err);
+    if (rc == OK) {
+        rc = find_replaced(db, after, &end, before_us, replaced, &count, err);
+    }
+    for (size_t i = 0; rc == OK && i < count; i++) {
+        rc = credential_versions_wipe(db, &replaced[i], err);
     }
     *after = end;
     return rc;

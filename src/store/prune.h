@@ -14,10 +14,14 @@ enum errc prune_inbox(struct db *db, int64_t before_us, int64_t max, bool *more,
 enum errc prune_commits(struct db *db, int64_t before_us, int64_t max, bool *more,
                         struct err *err) MUST_CHECK;
 
-// These two pass over rows that must stay, so they walk on from `after` (nil: from the start) and move it.
+// These three pass over rows that must stay, so they walk on from `after` (nil: from the start) and move it.
 // Events to the merchant that are delivered or dead.
 enum errc prune_outbox(struct db *db, int64_t before_us, int64_t max, struct uuid *after, bool *more,
                        struct err *err) MUST_CHECK;
 // Entries of the histories of payments made before that time. What payment_was_reopened looks for stays.
 enum errc prune_history(struct db *db, int64_t before_us, int64_t max, struct uuid *after, bool *more,
                         struct err *err) MUST_CHECK;
+// The secret keys of credentials that were last changed before that time, but for their present ones and
+// those that open operations need. They are wiped, and their rows stay.
+enum errc prune_replaced_keys(struct db *db, int64_t before_us, int64_t max, struct uuid *after, bool *more,
+                              struct err *err) MUST_CHECK;

@@ -64,6 +64,45 @@ static void records_of_transactions_are_deleted_after_a_day(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM commits"), 10);
 }
 
+static int64_t keys(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM credential_versions WHERE secret_key IS NOT NULL"
+                         " AND id IN (x'10', x'20', x'40')");
+}
+
+static void a_replaced_key_is_wiped_after_a_day_unless_an_operation_needs_it(void **state)
+{
+    struct fixture *f = *state;
+    const struct uuid id = {.bytes = {[15] = 1}};
+    f->config.webhooks_kept_ms = KEPT_MS; // as often all rows are looked at
+    run_sql(f,
+            "INSERT INTO credentials (id, merchant_id, provider, livemode, is_active, version_id, created_us,"
+            " updated_us) SELECT x'00000000000000000000000000000001', id, 'another', 0, 1, x'10', 0, 0 FROM "
+            "merchants LIMIT 1");
+    run_sql(f, "INSERT INTO credential_versions (id, credential_id, secret_key, created_us) VALUES"
+               " (x'10', x'00000000000000000000000000000001', x'00', 0), (x'20', "
+               "x'00000000000000000000000000000001', x'00', 0), (x'40', x'00000000000000000000000000000001', "
+               "x'00', 0)");
+    run_sql(
+        f,
+        "INSERT INTO operations (subject_id, kind, merchant_id, livemode, credential_version_id, attempts,"
+        " unresolved, look_up, next_attempt_us, created_us) VALUES (x'0b', 'refund', x'0c', 0, x'40', 1, 0,"
+        " 0, 9223372036854775807, 0)");
+    transaction_begin(f);
+    assert_int_equal(db_run(f->db, NULL, &f->err, "UPDATE credentials SET updated_us = $2 WHERE id = $1",
+                            DB_ID(&id), DB_I64(START_US - (24 * 3600 - KEPT_S / 2) * US_PER_S)),
+                     OK);
+    transaction_end(f);
+    engine_begin(f);
+    engine_run_s(f, 60);
+    assert_int_equal(keys(f), 3);
+    engine_run_s(f, 2 * KEPT_S);
+    assert_int_equal(keys(f), 2);
+    run_sql(f, "DELETE FROM operations");
+    engine_run_s(f, 2 * KEPT_S);
+    assert_int_equal(keys(f), 1);
+}
+
 static size_t waiting; // jobs, as store_waiting reports them
 
 size_t __wrap_store_waiting(const struct store *store); // linked in its place
@@ -170,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(finished_events_are_deleted_when_they_are_old),
         TEST(records_of_transactions_are_deleted_after_a_day),
+        TEST(a_replaced_key_is_wiped_after_a_day_unless_an_operation_needs_it),
         TEST(a_busy_database_is_left_alone_but_for_a_step_a_second),
         ONLY_SQLITE("the pages of the file", TEST(what_is_deleted_makes_room_in_the_file)),
         TEST(a_paid_payment_outlives_its_answer_its_event_and_its_history),

@@ -17,6 +17,8 @@
 #define COMMITS_KEPT_US (24 * 3600 * US_PER_S)
 // They are small, and a busy service makes a thousand a second.
 #define COMMITS_STEP_ROWS 500
+// After this time no transaction is still writing an operation with a key that was replaced.
+#define REPLACED_KEYS_KEPT_US (24 * 3600 * US_PER_S)
 // Rows of one table in one transaction. To delete one takes about 20 µs.
 #define STEP_ROWS 50
 // From one transaction to the next, while there is more to delete.
@@ -31,6 +33,7 @@
 struct walks {
     struct uuid outbox;
     struct uuid history;
+    struct uuid keys; // of accounts
     struct audit_head audit;
 };
 
@@ -75,6 +78,7 @@ static enum errc run_step(struct store_job *job, struct tx *tx, struct err *err)
     bool commits = false;
     bool outbox = false;
     bool history = false;
+    bool keys = false;
     bool audit = false;
     bool mine = false;
     retention->more = false;
@@ -98,10 +102,14 @@ static enum errc run_step(struct store_job *job, struct tx *tx, struct err *err)
                            err);
     }
     if (rc == OK) {
+        rc = prune_replaced_keys(tx->db, tx->now_us - REPLACED_KEYS_KEPT_US, STEP_ROWS, &walks->keys, &keys,
+                                 err);
+    }
+    if (rc == OK) {
         rc = audit_prune(tx->db, tx->keyring->pepper, old_us(tx, config->audit_counts_kept_ms), STEP_ROWS,
                          &walks->audit, &audit, err);
     }
-    retention->more = replies || inbox || commits || outbox || history || audit;
+    retention->more = replies || inbox || commits || outbox || history || keys || audit;
     return rc;
 }
 
