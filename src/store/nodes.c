@@ -6,16 +6,13 @@
 #include "store/operations.h"
 #include "store/outbox.h"
 
-// Microseconds since 1970, by the database's clock.
-#define DATABASE_US "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
-
 enum errc node_insert(struct db *db, const struct uuid *id, const char *name, int64_t now_us,
                       int64_t *database_us, struct err *err)
 {
     DB_ROWS(rows);
     enum errc rc = db_one(db, &rows, "the node was not registered", err,
                           "INSERT INTO nodes (id, name, started_us, beat, beat_us, trusts)"
-                          " VALUES ($1, $2, $3, 0, " DATABASE_US ", 0) RETURNING beat_us",
+                          " VALUES ($1, $2, $3, 0, " NODES_DATABASE_US ", 0) RETURNING beat_us",
                           DB_ID(id), DB_STR(name), DB_I64(now_us));
     if (rc == OK) {
         *database_us = db_i64(&rows, 0);
@@ -28,7 +25,7 @@ enum errc node_beat(struct db *db, const struct uuid *id, int64_t known_beat, st
 {
     DB_ROWS(rows);
     enum errc rc = db_one(db, &rows, "this node is not registered", err,
-                          "UPDATE nodes SET beat = beat + 1, beat_us = " DATABASE_US
+                          "UPDATE nodes SET beat = beat + 1, beat_us = " NODES_DATABASE_US
                           " WHERE id = $1 AND beat >= $2 RETURNING beat, beat_us, trusts",
                           DB_ID(id), DB_I64(known_beat));
     if (rc == OK) {
@@ -41,7 +38,7 @@ enum errc node_has_witness(struct db *db, const struct uuid *id, bool *has, stru
 {
     DB_ROWS(rows);
     return db_first(db, &rows, has, err,
-                    "SELECT 1 FROM nodes WHERE id <> $1 AND trusts = 1 AND beat_us > " DATABASE_US
+                    "SELECT 1 FROM nodes WHERE id <> $1 AND trusts = 1 AND beat_us > " NODES_DATABASE_US
                     " - $2 LIMIT 1",
                     DB_ID(id), DB_I64(NODE_DEAD_S * US_PER_S));
 }
@@ -50,10 +47,10 @@ enum errc nodes_find_alive(struct db *db, struct arena *arena, const char **name
 {
     DB_ROWS(rows);
     bool has = false;
-    enum errc rc =
-        db_first(db, &rows, &has, err,
-                 "SELECT name FROM nodes WHERE beat_us > " DATABASE_US " - $1 ORDER BY beat_us DESC LIMIT 1",
-                 DB_I64(NODE_DEAD_S * US_PER_S));
+    enum errc rc = db_first(db, &rows, &has, err,
+                            "SELECT name FROM nodes WHERE beat_us > " NODES_DATABASE_US
+                            " - $1 ORDER BY beat_us DESC LIMIT 1",
+                            DB_I64(NODE_DEAD_S * US_PER_S));
     *name = has ? db_text(&rows, 0, arena) : "";
     return rc;
 }

@@ -18,6 +18,9 @@
 // The same of a node that is most likely the process before this one: node.h.
 #define NODE_LEFT_S 3
 
+// SQL: microseconds since 1970, by the clock of a database that nodes share.
+#define NODES_DATABASE_US "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+
 struct node_row {
     struct uuid id;
     int64_t beat;      // grows while the node is alive

@@ -34,15 +34,6 @@ enum errc prune_inbox(struct db *db, int64_t before_us, int64_t max, bool *more,
                        DB_I64(before_us), err);
 }
 
-enum errc prune_commits(struct db *db, int64_t before_us, int64_t max, bool *more, struct err *err)
-{
-    struct uuid before = uuid_first_of(before_us / US_PER_MS);
-    return delete_rows(
-        db, max, more,
-        "DELETE FROM commits WHERE id IN (SELECT id FROM commits WHERE id < $1 ORDER BY id LIMIT $2)",
-        DB_ID(&before), err);
-}
-
 // Where a step ends that looks at `max` rows from `after` on: at an id, which `sql` selects, or, if fewer
 // rows were made before that time, at the time.
 static enum errc end_of_step(struct db *db, const char *sql, const struct uuid *after, int64_t before_us,
@@ -53,6 +44,21 @@ static enum errc end_of_step(struct db *db, const char *sql, const struct uuid *
     DB_ROWS(rows);
     enum errc rc = db_first_values(db, &rows, more, err, sql, values, COUNT_OF(values));
     *end = *more ? db_uuid(&rows, 0) : before;
+    return rc;
+}
+
+enum errc prune_commits(struct db *db, int64_t before_us, int64_t max, struct uuid *after, bool *more,
+                        struct err *err)
+{
+    struct uuid end = {{0}};
+    enum errc rc =
+        end_of_step(db, "SELECT id FROM commits WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3",
+                    after, before_us, max, &end, more, err);
+    if (rc == OK) {
+        rc = db_run(db, NULL, err, "DELETE FROM commits WHERE id > $1 AND id <= $2", DB_ID(after),
+                    DB_ID(&end));
+    }
+    *after = end;
     return rc;
 }
 

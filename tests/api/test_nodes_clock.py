@@ -4,8 +4,9 @@ import subprocess
 
 import pytest
 
-from nodes_fixture import at_node
+from nodes_fixture import at_node, wait_for_beats
 from stub_fixture import pay
+from support.database import open_database
 from support.server import Server
 from support.waiting import wait_until
 
@@ -26,7 +27,7 @@ def start_late(start_nodes, stub_stripe, binary, tmp_path):
     def start(late_s, beside):
         Late.launcher = ("env", f"LD_PRELOAD={library}", f"CLOCK_BACK_S={late_s}")
         started.append(Late(binary, stripe_api_base=stub_stripe.url, data_dir=beside.data_dir,
-                            database=beside.settings["database"]))
+                            database=beside.settings["database"], reconcile_interval="250ms"))
         return started[-1]
 
     yield start
@@ -45,6 +46,20 @@ def test_a_node_whose_clock_is_wrong_is_not_ready(start_shops, start_late):
     assert (refused.status, refused.codes) == (503, ["OVERLOADED"])
     assert refused.errors[0]["message"] == f"{reason}; nothing was recorded, try again"
     assert pay(shop).status == 201
+
+
+def test_a_node_whose_clock_is_ahead_by_more_than_a_day_deletes_nothing(start_shops, start_late):
+    shop, = start_shops(1)
+    recorded = transactions(shop.server)
+    ahead = start_late(-100_000, beside=shop.server)
+    ahead.wait_for_log(message="the clock is too far from the database's: the service is not ready until it is set")
+    wait_for_beats(shop.server, 3)
+    assert recorded and recorded <= transactions(shop.server)
+
+
+def transactions(node):
+    with open_database(node) as database:
+        return set(database.execute("SELECT id FROM commits").fetchall())
 
 
 def test_a_clock_that_is_a_little_late_is_told_of(start_shops, start_late):

@@ -4,6 +4,7 @@
 #include "store/prune.h"
 
 // How long rows are kept here, where the setting says it.
+#define MINUTE_US (60 * US_PER_S)
 #define KEPT_S 600
 #define KEPT_MS (KEPT_S * INT64_C(1000))
 #define HUNDRED_YEARS_MS (INT64_C(36500) * 24 * 3600 * 1000)
@@ -48,20 +49,33 @@ static void finished_events_are_deleted_when_they_are_old(void **state)
     assert_int_equal(events(f), 0);
 }
 
-static void records_of_transactions_are_deleted_after_a_day(void **state)
+// Records of transactions, the first of this age and the others less and less old.
+static void add_commits(struct fixture *f, int64_t count, int64_t age_us, int64_t apart_us)
 {
-    struct fixture *f = *state;
     transaction_begin(f);
-    for (int64_t hours_old = 14; hours_old < 34; hours_old++) {
-        struct uuid id = uuid_new(&random_system, START_US - hours_old * 3600 * US_PER_S);
+    for (int64_t i = 0; i < count; i++) {
+        struct uuid id = uuid_new(&random_system, START_US - age_us + i * apart_us);
         assert_int_equal(
             db_run(f->db, NULL, &f->err, "INSERT INTO commits (id, committed) VALUES ($1, 1)", DB_ID(&id)),
             OK);
     }
     transaction_end(f);
+}
+
+static int64_t commits(struct fixture *f)
+{
+    return sql_number(f, "SELECT count(*) FROM commits");
+}
+
+static void records_of_transactions_are_deleted_after_an_hour(void **state)
+{
+    struct fixture *f = *state;
+    add_commits(f, 20, 117 * MINUTE_US, 6 * MINUTE_US);
     engine_begin(f);
     engine_run_s(f, 60);
-    assert_int_equal(sql_number(f, "SELECT count(*) FROM commits"), 10);
+    assert_int_equal(commits(f), 10);
+    engine_run_s(f, 180);
+    assert_int_equal(commits(f), 9);
 }
 
 static int64_t keys(struct fixture *f)
@@ -127,6 +141,20 @@ static void a_busy_database_is_left_alone_but_for_a_step_a_second(void **state)
     waiting = 0;
     engine_run_s(f, 10);
     assert_int_equal(events(f), 0);
+}
+
+// With each of its two connections a node makes up to a thousand a second.
+static void a_busy_node_deletes_more_records_of_transactions_than_it_makes(void **state)
+{
+    struct fixture *f = *state;
+    engine_begin(f);
+    add_commits(f, 20000, 120 * MINUTE_US, 1);
+    waiting = 1000;
+    engine_run_s(f, 5);
+    const int64_t before = commits(f);
+    engine_run_s(f, 4);
+    waiting = 0;
+    assert_true(before - commits(f) > 4 * 2 * 1000);
 }
 
 static void what_is_deleted_makes_room_in_the_file(void **state)
@@ -208,9 +236,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(finished_events_are_deleted_when_they_are_old),
-        TEST(records_of_transactions_are_deleted_after_a_day),
+        TEST(records_of_transactions_are_deleted_after_an_hour),
         TEST(a_replaced_key_is_wiped_after_a_day_unless_an_operation_needs_it),
         TEST(a_busy_database_is_left_alone_but_for_a_step_a_second),
+        TEST(a_busy_node_deletes_more_records_of_transactions_than_it_makes),
         ONLY_SQLITE("the pages of the file", TEST(what_is_deleted_makes_room_in_the_file)),
         TEST(a_paid_payment_outlives_its_answer_its_event_and_its_history),
         TEST(a_history_keeps_what_the_service_asks_it_for),

@@ -8,6 +8,8 @@
 #include "base/require.h"
 #include "base/timefmt.h"
 #include "store/db.h"
+#include "store/nodes.h"
+#include "store/prune.h"
 
 // For so long the outcome is looked for. Jobs wait meanwhile.
 #define LOOK_US_MAX (10 * US_PER_S)
@@ -17,7 +19,7 @@
 // progress. It writes in any case: a standby that has this write has all before it, too.
 static const char look_sql[] = "INSERT INTO commits (id, committed) VALUES ($1, 0)"
                                " ON CONFLICT (id) DO UPDATE SET committed = commits.committed"
-                               " RETURNING committed";
+                               " RETURNING committed, " NODES_DATABASE_US;
 
 static int64_t wall_us(void)
 {
@@ -60,7 +62,8 @@ static enum errc send_commit(struct postgres *postgres, bool *known, struct err 
     return rc;
 }
 
-static enum errc look(struct postgres *postgres, const struct uuid *id, bool *committed)
+// *age_us: of the transaction, by the database's clock.
+static enum errc look(struct postgres *postgres, const struct uuid *id, bool *committed, int64_t *age_us)
 {
     DB_ROWS(rows);
     bool known = false;
@@ -70,6 +73,7 @@ static enum errc look(struct postgres *postgres, const struct uuid *id, bool *co
     }
     rc = db_one(&postgres->db, &rows, "", NULL, look_sql, DB_ID(id));
     *committed = rc == OK && db_i64(&rows, 0) == 1;
+    *age_us = rc == OK ? db_i64(&rows, 1) - uuid_ms(id) * US_PER_MS : 0;
     db_rows_close(&rows);
     if (rc != OK) {
         end_transaction(postgres);
@@ -84,17 +88,26 @@ static void pause(void)
     (void)nanosleep(&time, NULL);
 }
 
+static enum errc unknown(struct err *err)
+{
+    return err_set(err, ERR_STORE_UNKNOWN,
+                   "the database did not say whether this was recorded: send the same request again, "
+                   "with the same Idempotency-Key");
+}
+
 static enum errc resolve(struct postgres *postgres, const struct uuid *id, struct err *err)
 {
     const int64_t until_us = postgres_mono_us() + LOOK_US_MAX;
     bool committed = false;
-    while (look(postgres, id, &committed) != OK) {
+    int64_t age_us = 0;
+    while (look(postgres, id, &committed, &age_us) != OK) {
         if (postgres_mono_us() >= until_us) {
-            return err_set(err, ERR_STORE_UNKNOWN,
-                           "the database did not say whether this was recorded: send the same request again, "
-                           "with the same Idempotency-Key");
+            return unknown(err);
         }
         pause();
+    }
+    if (!committed && age_us > COMMITS_KEPT_US / 2) { // this machine stood still: the row may be deleted
+        return unknown(err);
     }
     return committed ? OK
                      : err_set(err, ERR_STORE_AWAY,
