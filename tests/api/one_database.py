@@ -23,7 +23,6 @@ SQLITE_ONLY = {
     "test_cli_mistakes.py::test_a_file_that_is_not_a_database_is_refused_and_kept": FILE,
     "test_crashes.py::test_a_second_service_on_the_same_data_is_refused_in_one_line": "PostgreSQL has many services",
     "test_disk.py": "about the disk below SQLite's files; test_postgresql_troubles.py has what a database cannot do",
-    "test_damage.py": "about rows that a failing disk changed, and values that PostgreSQL's types refuse",
     "test_old_database.py": "a database of an earlier version, which had SQLite alone",
     "test_one_service.py": "PostgreSQL has many services",
     "test_payments.py::test_no_credential_is_in_the_data_directory": FILE,

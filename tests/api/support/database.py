@@ -48,6 +48,8 @@ def empty_database(setting):
 class _Postgresql:
     """A connection that is used as those of sqlite3 are. A transaction begins with the first statement."""
 
+    Error = psycopg2 and psycopg2.Error
+
     def __init__(self, uri):
         self._connection = psycopg2.connect(uri)
 
@@ -127,6 +129,18 @@ def tables(database):
               if isinstance(database, sqlite3.Connection) else
               "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY 1")
     return [name for name, in database.execute(listed).fetchall()]
+
+
+_TYPES = {"bytea": "BLOB", "text": "TEXT", "bigint": "INTEGER"}
+
+
+def columns(database, table):
+    """(name, SQLite's type) of each."""
+    if isinstance(database, sqlite3.Connection):
+        return [(name, type_) for _, name, type_, *_ in database.execute(f"PRAGMA table_info({table})").fetchall()]
+    listed = database.execute("SELECT column_name, data_type FROM information_schema.columns"
+                              " WHERE table_schema = current_schema() AND table_name = ? ORDER BY ordinal_position", (table,))
+    return [(name, _TYPES[type_]) for name, type_ in listed.fetchall()]
 
 
 def is_whole(database):
