@@ -260,8 +260,10 @@ static void run_losers(const struct batch_source *source, struct db *db, struct 
     LIST_EACH_SAFE(jobs, link, after)
     {
         struct store_job *job = job_of(link);
-        for (int tries = 1; db_lost_conflict(job->result) && tries < db->driver->tries; tries++) {
+        int met = 0; // another's row, in a run alone: the first time it may just have been committed
+        for (int tries = 1; db_lost_conflict(job->result) && tries < db->driver->tries && met < 2; tries++) {
             batch_alone(source, db, job);
+            met += job->result == ERR_EXISTS;
         }
     }
 }
