@@ -1,6 +1,7 @@
 // What is older than the settings say is deleted, in small steps, and nothing else is.
 #include "engine_fixture.h"
 
+#include "database.h"
 #include "store/prune.h"
 
 // How long rows are kept here, where the setting says it.
@@ -115,6 +116,25 @@ static void a_replaced_key_is_wiped_after_a_day_unless_an_operation_needs_it(voi
     run_sql(f, "DELETE FROM operations");
     engine_run_s(f, 2 * KEPT_S);
     assert_int_equal(keys(f), 1);
+}
+
+static void a_node_that_finds_another_one_at_it_tries_again_at_once(void **state)
+{
+    struct fixture *f = *state;
+    if (getenv("TEST_POSTGRESQL") == NULL) {
+        return; // SQLite has one writer
+    }
+    add_commits(f, 1, 120 * MINUTE_US, 0);
+    engine_begin(f);
+    struct db *other = database_open(f->scratch.database, true);
+    database_begin(other, true);
+    assert_int_equal(database_number(other, "SELECT 1 FROM meta WHERE name = 'retention' FOR UPDATE"), 1);
+    engine_run_s(f, 6); // the first step comes after 5 s
+    assert_int_equal(commits(f), 1);
+    database_commit(other);
+    engine_run_s(f, 1);
+    assert_int_equal(commits(f), 0);
+    other->driver->close(other);
 }
 
 static size_t waiting; // jobs, as store_waiting reports them
@@ -238,6 +258,7 @@ int main(void)
         TEST(finished_events_are_deleted_when_they_are_old),
         TEST(records_of_transactions_are_deleted_after_an_hour),
         TEST(a_replaced_key_is_wiped_after_a_day_unless_an_operation_needs_it),
+        TEST(a_node_that_finds_another_one_at_it_tries_again_at_once),
         TEST(a_busy_database_is_left_alone_but_for_a_step_a_second),
         TEST(a_busy_node_deletes_more_records_of_transactions_than_it_makes),
         ONLY_SQLITE("the pages of the file", TEST(what_is_deleted_makes_room_in_the_file)),
