@@ -20,6 +20,8 @@ SQLITE_ONLY = {
         "PostgreSQL is backed up with its own tools",
     "test_cli_maintenance.py::test_a_failed_backup_leaves_no_file": "PostgreSQL is backed up with its own tools",
     "test_cli_maintenance.py::test_commands_that_only_read_create_nothing": FILE,
+    "test_cli_maintenance.py::test_a_newer_database_is_not_migrated":
+        "older nodes run beside newer ones; test_nodes_upgrade.py has what they refuse",
     "test_cli_mistakes.py::test_a_file_that_is_not_a_database_is_refused_and_kept": FILE,
     "test_crashes.py::test_a_second_service_on_the_same_data_is_refused_in_one_line": "PostgreSQL has many services",
     "test_disk.py": "about the disk below SQLite's files; test_postgresql_troubles.py has what a database cannot do",

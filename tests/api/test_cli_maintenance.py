@@ -107,6 +107,9 @@ def test_migrate_creates_the_database_and_changes_nothing_the_second_time(place)
     before = place.sql("SELECT version FROM schema_version")
     place.run("migrate")
     assert place.sql("SELECT version FROM schema_version") == before
+
+
+def test_a_newer_database_is_not_migrated(place):
     place.sql("INSERT INTO schema_version VALUES (9999)")
     assert "newer paymentsd" in place.refused("migrate")
 
