@@ -55,10 +55,11 @@ struct op_kind {
     // Database thread: the answer for a caller whose patience is over. NULL: nobody waits for this kind.
     enum errc (*timeout_answer)(const struct uuid *subject_id, struct tx *tx, struct op_answer *answer,
                                 struct err *err);
-    // Database thread, in the first claim of a process. alive_us: when the process before was last known to
-    // run. NULL: nothing.
+    // Database thread, in the first claim of a process, and again when it must be found out anew whether the
+    // database can be trusted. alive_us: when the service was last known to run. NULL: nothing.
     enum errc (*start)(const struct engine *engine, struct tx *tx, enum engine_start start, int64_t alive_us,
                        struct err *err);
+    bool starts_beside_others; // `start` is for a node that joins others, too
     // Database thread: an operation of any kind was prepared. NULL: nothing.
     enum errc (*after_prepare)(const struct engine *engine, struct tx *tx, const struct operation *prepared,
                                struct err *err);

@@ -107,6 +107,22 @@ static enum errc plan_row(struct claim *claim, struct tx *tx, struct operation *
     return operation_update(tx->db, &op->row, err);
 }
 
+static enum errc start_kinds(const struct engine *engine, struct tx *tx, enum engine_start start,
+                             int64_t alive_us, bool beside_others, struct err *err)
+{
+    enum errc rc = OK;
+    for (const struct op_kind *const *at = engine->options.kinds; rc == OK && *at != NULL; at++) {
+        const struct op_kind *kind = *at;
+        rc = kind->sent_anew_when_old && !beside_others
+                 ? operations_distrust_future(tx->db, kind->name, tx->now_us, err)
+                 : OK;
+        if (rc == OK && kind->start != NULL && (!beside_others || kind->starts_beside_others)) {
+            rc = kind->start(engine, tx, start, alive_us, err);
+        }
+    }
+    return rc;
+}
+
 // Takes up what the last process left. Where the clock was set back since it last ran, what it put off may be
 // due at the wrong time.
 static enum errc take_up(const struct engine *engine, struct tx *tx, enum engine_start start, int64_t now_us,
@@ -119,29 +135,29 @@ static enum errc take_up(const struct engine *engine, struct tx *tx, enum engine
         int64_t held_us = alive_us > now_us ? INT64_MAX - now_us : op_lease_us(engine);
         rc = operations_release_leases(tx->db, now_us, held_us, &released, err);
     }
-    for (const struct op_kind *const *at = engine->options.kinds; rc == OK && *at != NULL; at++) {
-        const struct op_kind *kind = *at;
-        rc = kind->sent_anew_when_old ? operations_distrust_future(tx->db, kind->name, now_us, err) : OK;
-        if (rc == OK && kind->start != NULL) {
-            rc = kind->start(engine, tx, start, alive_us, err);
-        }
+    if (rc == OK) {
+        rc = start_kinds(engine, tx, start, alive_us, false, err);
     }
     // Times that this process writes may be ahead, if its clock is. The next process must know, even if this
     // one ends before the janitor records that it is alive.
     return rc == OK && alive_us < now_us ? meta_alive_put(tx->db, now_us, err) : rc;
 }
 
-// A node that joins others has nothing to take up: they never stopped, and they trust the database. Who finds
-// none asks the provider for what it may lack, unless it knows this database for the one that the last node
+// A node that joins others takes nothing up: they never stopped, and they trust the database. Who finds none
+// asks the provider for what it may lack, unless it knows this database for the one that the last node
 // stopped with.
 static enum errc join(const struct claim *claim, struct tx *tx, int64_t now_us, struct err *err)
 {
     const struct engine *engine = claim->engine;
     const enum engine_start start = claim->trials == 0 ? engine->options.start : START_UNSURE;
     bool has_witness = false;
+    int64_t alive_us = 0;
     enum errc rc = node_has_witness(tx->db, &tx->node_id, &has_witness, err);
     if (rc == OK && (!has_witness || start == START_ACCEPTED)) {
         rc = take_up(engine, tx, start, now_us, err);
+    } else if (rc == OK) {
+        rc = meta_alive_get(tx->db, &alive_us, err);
+        rc = rc == OK ? start_kinds(engine, tx, start, alive_us, true, err) : rc;
     }
     return rc == OK ? node_trust(tx->db, &tx->node_id, err) : rc;
 }

@@ -250,6 +250,7 @@ const struct op_kind op_events = {
     .plan = events_plan,
     .settle = events_settle,
     .start = events_start,
+    .starts_beside_others = true, // the others may be the process before, which was killed
     .after_prepare = events_after_prepare,
     .background = true,
 };
