@@ -103,12 +103,14 @@ enum errc payment_read_listed(struct db_rows *rows, struct arena *arena, struct 
     return check(rows, row, err);
 }
 
+// One text: what locks the row ahead reads it, too.
+static const char get_sql[] = "SELECT " NAMES " FROM payments WHERE id = $1" LOCKED;
+
 enum errc payment_get(struct db *db, const struct uuid *id, const struct uuid *merchant_id,
                       struct arena *arena, struct payment *payment, struct err *err)
 {
     DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, NO_SUCH_PAYMENT, err,
-                          "SELECT " NAMES " FROM payments WHERE id = $1" LOCKED, DB_ID(id));
+    enum errc rc = db_one(db, &rows, NO_SUCH_PAYMENT, err, get_sql, DB_ID(id));
     if (rc == OK) {
         rc = read_whole(&rows, arena, payment, err);
     }
@@ -129,7 +131,7 @@ enum errc payment_plan_get(struct db *db, const struct uuid *id, struct arena *a
 
 enum errc payment_lock(struct db *db, const struct uuid *id, struct err *err)
 {
-    return db_lock(db, err, "SELECT 1 FROM payments WHERE id = $1" LOCKED, DB_ID(id));
+    return db_lock(db, err, get_sql, DB_ID(id));
 }
 
 enum errc payment_lock_refunded(struct db *db, const struct uuid *refund_id, struct err *err)

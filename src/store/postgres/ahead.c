@@ -98,11 +98,6 @@ PGresult *postgres_ahead_take(struct postgres_ahead *ahead)
     return answer;
 }
 
-void postgres_ahead_drop(struct postgres_ahead *ahead)
-{
-    ahead->asker = NULL;
-}
-
 void postgres_forget_asked(struct db *db)
 {
     for (struct postgres_ahead *ahead = postgres_of(db)->ahead; ahead != NULL; ahead = ahead->next) {

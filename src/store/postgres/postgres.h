@@ -149,8 +149,6 @@ struct postgres_ahead *postgres_ahead_find(struct postgres *postgres, const char
 bool postgres_ahead_is_read(const struct postgres_ahead *ahead);
 // The answer is the caller's from now on. NULL: it was not read.
 PGresult *postgres_ahead_take(struct postgres_ahead *ahead);
-// Nobody needs the answer.
-void postgres_ahead_drop(struct postgres_ahead *ahead);
 void postgres_forget_asked(struct db *db);
 // No command that was asked ahead is pending.
 void postgres_ahead_end(struct postgres *postgres);

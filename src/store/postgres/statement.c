@@ -254,6 +254,9 @@ static enum errc send(struct postgres *postgres, const char *sql, keep_fn *keep_
 static enum errc ask(struct postgres *postgres, const char *sql, keep_fn *keep_statement,
                      const struct db_value *values, size_t count, struct err *err)
 {
+    if (postgres_ahead_find(postgres, sql, values, count) != NULL) {
+        return OK; // to lock a row and to read it may be one
+    }
     const enum errc rc = send(postgres, sql, keep_statement, POSTGRES_AHEAD, values, count, err);
     if (rc == OK) {
         postgres_pipeline_last(postgres)->ahead = postgres_ahead_new(postgres, sql, values, count);
@@ -322,8 +325,7 @@ enum errc postgres_lock(struct db *db, const char *sql, const struct db_value *v
         return ask(postgres, sql, keep, values, count, err);
     }
     if (asked != NULL) {
-        postgres_ahead_drop(asked); // it is locked, or the next read fails
-        return OK;
+        return OK; // it is locked, or the next read fails; a query of the same text may still take the answer
     }
     return postgres->writable ? send(postgres, sql, keep, POSTGRES_RUN, values, count, err) : OK;
 }
