@@ -39,7 +39,7 @@ struct store {
 };
 
 // What the threads of the writers and of the readers run. Their worker's context is the writer, or the store.
-void *store_write_jobs(void *worker);
-void *store_read_jobs(void *worker);
+void *store_write_jobs(void *argument);
+void *store_read_jobs(void *argument);
 // At the end of the loop's turn: wakes the threads.
 void store_end_turn(struct task *task);

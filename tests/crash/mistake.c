@@ -20,7 +20,8 @@ static const struct mistake mistakes[] = {
     {"lease-not-checked", "SELECT 1 FROM outbox WHERE id = $1", "status = 'processing'",
      "$2 > 0 AND CAST($3 AS BYTEA) IS NOT NULL"},
     // A COMMIT whose answer was lost is taken for carried out.
-    {"commit-guessed", "INSERT INTO commits", "RETURNING committed", "RETURNING CAST(1 AS BIGINT)"},
+    {"commit-guessed", "INSERT INTO commits", "RETURNING committed",
+     "RETURNING CAST(1 AS BIGINT), CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"},
 };
 
 static const struct mistake *planted(const char *sql)
