@@ -181,6 +181,10 @@ static enum errc run_in_savepoint(const struct batch_source *source, struct db *
     if (undone != OK && errc_is_store(job->result)) {
         *err = job->err; // the cause, rather than the failed rollback
     }
+    // The database is there, so most likely the job waited for a lock, and too briefly: it runs again, alone.
+    if (undone == OK && job->result == ERR_STORE_AWAY) {
+        job->result = ERR_STORE_BUSY;
+    }
     return undone;
 }
 

@@ -2,6 +2,9 @@
 // itself.
 #include "database_fixture.h"
 
+#include <pthread.h>
+#include <time.h>
+
 #include "store/batch.h"
 #include "store/driver.h"
 
@@ -215,6 +218,57 @@ static void only_jobs_that_share_a_transaction_wait_briefly_for_locks(void **sta
     assert_string_equal(additions[2].lock_timeout, is_server(f) ? "2s" : "");
 }
 
+// Another connection that has locked a row, and lets go of it after HELD_MS.
+struct holder {
+    struct db *db;
+    pthread_t thread;
+};
+#define HELD_MS 600 // longer than a batch waits, twice
+
+static void *let_go(void *argument)
+{
+    const struct holder *holder = argument;
+    const struct timespec time = {.tv_nsec = HELD_MS * 1000 * 1000};
+    (void)nanosleep(&time, NULL);
+    holder->db->driver->rollback(holder->db);
+    return NULL;
+}
+
+static void hold(const struct fixture *f, struct holder *holder, int64_t id)
+{
+    int64_t number = 0;
+    assert_int_equal(f->db->driver->open(f->scratch.database, true, &holder->db, NULL), OK);
+    assert_int_equal(holder->db->driver->begin(holder->db, true, NULL), OK);
+    assert_int_equal(read_number(holder->db, id, &number, NULL), OK);
+    assert_int_equal(pthread_create(&holder->thread, NULL, let_go, holder), 0);
+}
+
+static void release(struct holder *holder)
+{
+    assert_int_equal(pthread_join(holder->thread, NULL), 0);
+    holder->db->driver->close(holder->db);
+}
+
+static void a_job_that_waited_in_a_batch_waits_for_longer_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct addition additions[2];
+    struct holder holder;
+    struct list jobs;
+    if (!is_server(f)) {
+        return; // there is one writer
+    }
+    list_init(&jobs);
+    add(&jobs, &additions[0], 1, true);
+    add(&jobs, &additions[1], 2, true);
+    hold(f, &holder, 2);
+    batch_write(&source, f->db, &jobs);
+    release(&holder);
+    assert_int_equal(additions[0].job.result, OK);
+    assert_int_equal(additions[1].job.result, OK);
+    assert_string_equal(additions[1].lock_timeout, "2s");
+}
+
 #define THINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup_things, teardown_things)
 
 int main(void)
@@ -227,6 +281,7 @@ int main(void)
         THINGS_TEST(a_question_that_fails_fails_no_other_job),
         THINGS_TEST(jobs_run_in_the_order_of_their_subjects),
         THINGS_TEST(only_jobs_that_share_a_transaction_wait_briefly_for_locks),
+        THINGS_TEST(a_job_that_waited_in_a_batch_waits_for_longer_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
