@@ -148,7 +148,11 @@ static int writer_of(struct store *store, const struct store_job *job)
     if (!uuid_is_nil(&job->subject)) {
         return job->subject.bytes[sizeof(job->subject.bytes) - 1] % count; // a random byte
     }
-    return job->owner == STORE_OWN_JOB ? 0 : store->next_writer++ % count;
+    if (job->owner == STORE_OWN_JOB) {
+        return 0;
+    }
+    store->last_writer = (store->last_writer + 1) % count;
+    return store->last_writer;
 }
 
 void store_submit_always(struct store *store, struct store_job *job)

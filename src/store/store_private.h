@@ -33,7 +33,7 @@ struct store {
     bool place_known;      // in this turn
     bool is_in_place;
     struct writer writers[DB_WRITERS_MAX]; // as many as the driver says
-    int next_writer;                       // for a request that is about nothing yet
+    int last_writer;                       // of a request that is about nothing yet
     struct checkpointer checkpointer;
     struct worker *readers;
 };
