@@ -96,16 +96,18 @@ enum errc prune_history(struct db *db, int64_t before_us, int64_t max, struct uu
     return rc;
 }
 
-// Credentials that have a replaced key.
+// Credentials that have a replaced key. They are locked: a key that is being replaced now is not old.
 static enum errc find_replaced(struct db *db, const struct uuid *after, const struct uuid *end,
-                               int64_t before_us, struct uuid *found, size_t *count, struct err *err)
+                               int64_t before_us, int64_t max, struct uuid *found, size_t *count,
+                               struct err *err)
 {
     DB_ROWS(rows);
     enum errc rc = db_query(db, &rows, err,
                             "SELECT id FROM credentials WHERE id > $1 AND id <= $2 AND updated_us < $3"
                             " AND EXISTS (SELECT 1 FROM credential_versions v WHERE v.secret_key IS NOT NULL"
-                            " AND v.credential_id = credentials.id AND v.id <> credentials.version_id)",
-                            DB_ID(after), DB_ID(end), DB_I64(before_us));
+                            " AND v.credential_id = credentials.id AND v.id <> credentials.version_id)"
+                            " LIMIT $4" FREE_ONLY,
+                            DB_ID(after), DB_ID(end), DB_I64(before_us), DB_I64(max));
     *count = 0;
     for (bool has = true; rc == OK && has;) {
         rc = db_next(&rows, &has, err);
@@ -127,7 +129,7 @@ enum errc prune_replaced_keys(struct db *db, int64_t before_us, int64_t max, str
         end_of_step(db, "SELECT id FROM credentials WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3",
                     after, before_us, max, &end, more, err);
     if (rc == OK) {
-        rc = find_replaced(db, after, &end, before_us, replaced, &count, err);
+        rc = find_replaced(db, after, &end, before_us, max, replaced, &count, err);
     }
     for (size_t i = 0; rc == OK && i < count; i++) {
         rc = credential_versions_wipe(db, &replaced[i], err);

@@ -29,7 +29,7 @@ SQLITE_ONLY = {
     "test_one_service.py": "PostgreSQL has many services",
     "test_payments.py::test_no_credential_is_in_the_data_directory": FILE,
     "test_refunds.py::test_a_refund_after_the_secret_key_was_changed_goes_under_the_present_one":
-        "PostgreSQL keeps a replaced key until the next one is replaced, for a payment that another node is making",
+        "PostgreSQL keeps a replaced key for a day, or until the next one is replaced, for a payment that another node is making",
     "test_restored.py::test_a_move_of_the_database_is_taken_for_a_restore": FILE,
     "test_restored.py::test_after_a_crash_one_page_of_each_list_is_enough":
         "PostgreSQL is trusted for 12 s after a crash, because a backup would not hold a beat so fresh",

@@ -85,29 +85,33 @@ static int64_t keys(struct fixture *f)
                          " AND id IN (x'10', x'20', x'40')");
 }
 
+#define CREDENTIALS "x'00000000000000000000000000000001'"
+
+// Three keys of one account, whose present one is x'10', and an operation that needs x'40'.
+static void add_keys(struct fixture *f, int64_t updated_us)
+{
+    const struct uuid id = {.bytes = {[15] = 1}};
+    run_sql(f, "INSERT INTO credentials (id, merchant_id, provider, livemode, is_active, version_id,"
+               " created_us, updated_us) SELECT " CREDENTIALS
+               ", id, 'another', 0, 1, x'10', 0, 0 FROM merchants LIMIT 1");
+    run_sql(f, "INSERT INTO credential_versions (id, credential_id, secret_key, created_us) VALUES"
+               " (x'10', " CREDENTIALS ", x'00', 0), (x'20', " CREDENTIALS ", x'00', 0),"
+               " (x'40', " CREDENTIALS ", x'00', 0)");
+    run_sql(f, "INSERT INTO operations (subject_id, kind, merchant_id, livemode, credential_version_id,"
+               " attempts, unresolved, look_up, next_attempt_us, created_us)"
+               " VALUES (x'0b', 'refund', x'0c', 0, x'40', 1, 0, 0, 9223372036854775807, 0)");
+    transaction_begin(f);
+    assert_int_equal(db_run(f->db, NULL, &f->err, "UPDATE credentials SET updated_us = $2 WHERE id = $1",
+                            DB_ID(&id), DB_I64(updated_us)),
+                     OK);
+    transaction_end(f);
+}
+
 static void a_replaced_key_is_wiped_after_a_day_unless_an_operation_needs_it(void **state)
 {
     struct fixture *f = *state;
-    const struct uuid id = {.bytes = {[15] = 1}};
     f->config.webhooks_kept_ms = KEPT_MS; // as often all rows are looked at
-    run_sql(f,
-            "INSERT INTO credentials (id, merchant_id, provider, livemode, is_active, version_id, created_us,"
-            " updated_us) SELECT x'00000000000000000000000000000001', id, 'another', 0, 1, x'10', 0, 0 FROM "
-            "merchants LIMIT 1");
-    run_sql(f, "INSERT INTO credential_versions (id, credential_id, secret_key, created_us) VALUES"
-               " (x'10', x'00000000000000000000000000000001', x'00', 0), (x'20', "
-               "x'00000000000000000000000000000001', x'00', 0), (x'40', x'00000000000000000000000000000001', "
-               "x'00', 0)");
-    run_sql(
-        f,
-        "INSERT INTO operations (subject_id, kind, merchant_id, livemode, credential_version_id, attempts,"
-        " unresolved, look_up, next_attempt_us, created_us) VALUES (x'0b', 'refund', x'0c', 0, x'40', 1, 0,"
-        " 0, 9223372036854775807, 0)");
-    transaction_begin(f);
-    assert_int_equal(db_run(f->db, NULL, &f->err, "UPDATE credentials SET updated_us = $2 WHERE id = $1",
-                            DB_ID(&id), DB_I64(START_US - (24 * 3600 - KEPT_S / 2) * US_PER_S)),
-                     OK);
-    transaction_end(f);
+    add_keys(f, START_US - (24 * 3600 - KEPT_S / 2) * US_PER_S);
     engine_begin(f);
     engine_run_s(f, 60);
     assert_int_equal(keys(f), 3);
@@ -116,6 +120,34 @@ static void a_replaced_key_is_wiped_after_a_day_unless_an_operation_needs_it(voi
     run_sql(f, "DELETE FROM operations");
     engine_run_s(f, 2 * KEPT_S);
     assert_int_equal(keys(f), 1);
+}
+
+static void wipe_replaced_keys(struct fixture *f)
+{
+    struct uuid after = {{0}};
+    bool more = true;
+    transaction_begin(f);
+    assert_int_equal(prune_replaced_keys(f->db, START_US, 10, &after, &more, &f->err), OK);
+    transaction_end(f);
+}
+
+static void no_key_is_wiped_while_another_node_replaces_the_present_one(void **state)
+{
+    struct fixture *f = *state;
+    if (getenv("TEST_POSTGRESQL") == NULL) {
+        return; // SQLite has one writer
+    }
+    add_keys(f, 0);
+    struct db *other = database_open(f->scratch.database, true);
+    database_begin(other, true);
+    database_run(other, "UPDATE credentials SET version_id = x'20', updated_us = 9223372036854775807"
+                        " WHERE id = " CREDENTIALS);
+    wipe_replaced_keys(f);
+    assert_int_equal(keys(f), 3);
+    database_commit(other);
+    wipe_replaced_keys(f);
+    assert_int_equal(keys(f), 3); // this one was replaced just now
+    other->driver->close(other);
 }
 
 static void a_node_that_finds_another_one_at_it_tries_again_at_once(void **state)
@@ -258,6 +290,7 @@ int main(void)
         TEST(finished_events_are_deleted_when_they_are_old),
         TEST(records_of_transactions_are_deleted_after_an_hour),
         TEST(a_replaced_key_is_wiped_after_a_day_unless_an_operation_needs_it),
+        TEST(no_key_is_wiped_while_another_node_replaces_the_present_one),
         TEST(a_node_that_finds_another_one_at_it_tries_again_at_once),
         TEST(a_busy_database_is_left_alone_but_for_a_step_a_second),
         TEST(a_busy_node_deletes_more_records_of_transactions_than_it_makes),
