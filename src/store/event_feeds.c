@@ -74,7 +74,9 @@ enum errc event_feeds_ask(struct db *db, const char *kind, int64_t now_us, int64
         " AND k.status = 'active'" NEWEST_FIRST " LIMIT 1)) AS used"
         " FROM credentials c WHERE c.is_active = 1) AS those WHERE used IS NOT NULL"
         " ON CONFLICT (subject_id, kind) DO UPDATE SET attempts = 0,"
-        " next_attempt_us = excluded.next_attempt_us",
+        " next_attempt_us = CASE WHEN operations.next_attempt_us > $2"
+        " AND operations.next_attempt_us < excluded.next_attempt_us"
+        " THEN operations.next_attempt_us ELSE excluded.next_attempt_us END",
         DB_STR(kind), DB_I64(now_us), DB_I64(pace_us));
 }
 

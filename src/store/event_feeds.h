@@ -23,7 +23,7 @@ enum errc event_feed_open(struct db *db, const struct uuid *credential_id, const
 // The same for all active credentials, but not from before they were made.
 enum errc event_feeds_open(struct db *db, const char *kind, int64_t from_s, struct err *err) MUST_CHECK;
 // Opens the operations that fetch events, for all active credentials that were ever used: those used last
-// come first, one every pace_us.
+// come first, one every pace_us. What is due sooner stays so.
 enum errc event_feeds_ask(struct db *db, const char *kind, int64_t now_us, int64_t pace_us,
                           struct err *err) MUST_CHECK;
 // Makes the operation that fetches the events of this version's credentials due at due_us at the latest,

@@ -2,6 +2,8 @@
 // there are and whenever the process dies.
 #include "events_fixture.h"
 
+#include "store/event_feeds.h"
+
 static void events_during_a_stop_are_applied_after_the_start(void **state)
 {
     struct fixture *f = *state;
@@ -143,10 +145,9 @@ static void credentials_that_were_never_used_are_not_asked_with_at_the_start(voi
     assert_int_equal(f->provider.events_asked, 1);
 }
 
-static void the_start_asks_for_few_merchants_at_once(void **state)
+// And each of them has a card.
+static void add_used_shops(struct fixture *f)
 {
-    struct fixture *f = *state;
-    buy_and_stop(f, HOUR_S);
     add_shops(f);
     run_sql(
         f,
@@ -156,12 +157,41 @@ static void the_start_asks_for_few_merchants_at_once(void **state)
                " exp_month, exp_year, is_default, credential_version_id, created_us, updated_us)"
                " SELECT randomblob(16), merchant_id, x'00', 0, 'active', 'stripe', 'pm', 1, 2030, 0,"
                " version_id, 0, 0 FROM credentials WHERE created_us = 0");
+}
+
+static void the_start_asks_for_few_merchants_at_once(void **state)
+{
+    struct fixture *f = *state;
+    buy_and_stop(f, HOUR_S);
+    add_used_shops(f);
     engine_begin(f);
     assert_int_equal(asking(f), 101);
     engine_run_s(f, 3);
     assert_in_range(f->provider.events_asked, 20, 31);
     engine_run_s(f, 30);
     assert_in_range(f->provider.events_asked, 101, 110);
+}
+
+static int64_t last_asked_us(struct fixture *f)
+{
+    return sql_number(f, "SELECT max(next_attempt_us) FROM operations WHERE kind = 'events'");
+}
+
+// Otherwise a node that ends and starts again and again would hold up the others' asking.
+static void the_next_start_puts_nobody_off(void **state)
+{
+    struct fixture *f = *state;
+    buy_and_stop(f, HOUR_S);
+    add_used_shops(f);
+    engine_begin(f);
+    const int64_t first_us = last_asked_us(f);
+    assert_int_equal(first_us, loop_wall_us(&f->loop.base) + 101 * 100 * US_PER_MS);
+    transaction_begin(f);
+    assert_int_equal(event_feeds_ask(f->db, "events", loop_wall_us(&f->loop.base) + 3 * US_PER_S,
+                                     100 * US_PER_MS, &f->err),
+                     OK);
+    transaction_end(f);
+    assert_int_equal(last_asked_us(f), first_us);
 }
 
 static void a_stop_while_the_clock_was_ahead_hides_nothing(void **state)
@@ -193,6 +223,7 @@ int main(void)
         EVENTS_TEST(a_crash_at_any_page_loses_none_and_applies_none_twice),
         EVENTS_TEST(credentials_that_were_never_used_are_not_asked_with_at_the_start),
         EVENTS_TEST(the_start_asks_for_few_merchants_at_once),
+        EVENTS_TEST(the_next_start_puts_nobody_off),
         EVENTS_TEST(a_stop_while_the_clock_was_ahead_hides_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
