@@ -1,5 +1,6 @@
 """A proxy before a PostgreSQL server, which can lose the answer of a COMMIT, drop all packets as a broken network does, or
-let the server read another text than the client has sent. It reads the frontend/backend protocol: a message is a letter, its length and its content."""
+let the server read another text than the client has sent. It reads the frontend/backend protocol: a message is a letter, its
+length and its content."""
 import contextlib
 import socket
 import threading
