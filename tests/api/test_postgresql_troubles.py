@@ -42,7 +42,7 @@ def recovers(merchant, sandbox):
     """Each of the service's connections comes back by itself."""
     wait_until(lambda: merchant.server.api().get("/readyz").status == 200, what="/readyz")
     answer = wait_until(lambda: (answer := pay(merchant)).status == 201 and answer, what="the payment")
-    assert answer.data["status"] == "completed"
+    wait_until(lambda: merchant.payment(answer.data["id"])["status"] == "completed", what="the payment to be completed")
     ledger = Ledger(sandbox, merchant)
     ledger.check()
     assert sorted(payment["amount"] for payment in ledger.payments.values()) == ["10.00", "7.00"]
