@@ -26,6 +26,7 @@ OP_ROOMS = ["op/state", "op/engine", "op/kinds"]
 WRITERS = {
     "src/op/state/payment_change.c": re.compile(r"\bpayment_(insert|update)\("),
     "src/op/state/refund_change.c": re.compile(r"\brefund_(insert|update)\("),
+    "src/op/state/dispute_change.c": re.compile(r"\bdispute_(insert|update)\("),
     "src/op/state/card_change.c": re.compile(
         r"\b(card_(insert|update|make_default|make_newest_default|expiring_told)|cards_all_gone)\("),
 }

@@ -48,6 +48,11 @@ enum errc refund_get_work(struct request *request, struct tx *tx, struct err *er
 void refund_list_read(struct request *request);
 enum errc refund_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
+// disputes.c
+enum errc dispute_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+void dispute_list_read(struct request *request);
+enum errc dispute_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+
 // webhook_logs.c
 void webhook_logs_read(struct request *request);
 enum errc webhook_logs_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;

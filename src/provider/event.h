@@ -16,7 +16,8 @@ enum provider_event_kind {
     EVENT_METHOD_GONE,     // object_id, of customer_ref, can no longer be charged
     EVENT_METHOD_UPDATED,  // object_id, of customer_ref, is another card now
     EVENT_CUSTOMER_GONE,   // object_id and all its methods
-    EVENT_DISPUTE_OPENED,  // `dispute`
+    EVENT_DISPUTE_OPENED,  // this and the next two: `dispute`
+    EVENT_DISPUTE_CHANGED,
     EVENT_DISPUTE_CLOSED,
 };
 
@@ -30,14 +31,14 @@ struct charge_refunded {
     const char *currency;
 };
 
-// A dispute, as it is told on; amounts in the provider's minor units.
-struct dispute {
+// A dispute as the event shows it.
+struct provider_dispute {
     const char *id;
     const char *status;
     const char *reason;
-    int64_t amount_minor; // -1: not said
-    const char *currency;
-    int64_t evidence_due_s; // 0: not said
+    int64_t amount_provider_minor; // -1: not said
+    const char *currency;          // as the provider wrote it
+    int64_t evidence_due_s;        // 0: not said
 };
 
 struct provider_event {
@@ -59,5 +60,12 @@ struct provider_event {
     struct provider_payment payment;
     struct charge_refunded charge;
     struct provider_refund refund;
-    struct dispute dispute;
+    struct provider_dispute dispute;
 };
+
+// Whether it is about a dispute.
+static inline bool event_is_of_dispute(const struct provider_event *event)
+{
+    return event->kind == EVENT_DISPUTE_OPENED || event->kind == EVENT_DISPUTE_CHANGED ||
+           event->kind == EVENT_DISPUTE_CLOSED;
+}

@@ -14,6 +14,7 @@ const struct copy_table copy_tables[] = {
     {"cards", "id"},
     {"payments", "id"},
     {"refunds", "id"},
+    {"disputes", "id"},
     {"payment_history", "payment_id, id"},
     {"idempotency_keys", "merchant_id, livemode, kind, key"},
     {"replies", "subject_id"},

@@ -292,7 +292,20 @@ static const char step_17[] =
     " node_id BLOB NOT NULL, number INTEGER NOT NULL UNIQUE, PRIMARY KEY (topic, about))"
     " STRICT, WITHOUT ROWID;";
 
+// One row for each dispute at the provider, as the newest report shows it: disputes.h.
+static const char step_18[] =
+    "CREATE TABLE disputes ("
+    " id BLOB PRIMARY KEY, payment_id BLOB NOT NULL REFERENCES payments(id), merchant_id BLOB NOT NULL,"
+    " livemode INTEGER NOT NULL, provider_ref TEXT NOT NULL, status TEXT, reason TEXT, amount_minor INTEGER,"
+    " currency TEXT, evidence_due_us INTEGER, reported_s INTEGER NOT NULL, created_us INTEGER NOT NULL,"
+    " updated_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX disputes_by_payment ON disputes(payment_id, id);"
+    "CREATE INDEX disputes_by_merchant ON disputes(merchant_id, livemode, id" NEWEST_LAST ");"
+    "CREATE INDEX disputes_rare ON disputes(merchant_id, livemode, status, id" NEWEST_LAST
+    ") WHERE status <> 'lost';"
+    "CREATE UNIQUE INDEX disputes_by_ref ON disputes(provider_ref, merchant_id, livemode);";
+
 const char *const schema_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
                                     step_7,  step_8,  step_9,  step_10, step_11, step_12,
-                                    step_13, step_14, step_15, step_16, step_17};
+                                    step_13, step_14, step_15, step_16, step_17, step_18};
 const size_t schema_step_count = COUNT_OF(schema_steps);

@@ -9,7 +9,7 @@ import pytest
 
 from stub_fixture import CHARGE, pay
 from support.database import history, stored_events
-from support.events import charge_of, event, intent_of, send_event, stripe_id
+from support.events import charge_of, dispute_of, event, intent_of, send_event, stripe_id
 from support.background import InBackground
 from support.merchant import random_secret
 from support.stripe_model import AUTHENTICATE
@@ -61,12 +61,6 @@ def wait_for(shop, payment, **fields):
                       what=f"{shop.payment(payment['id'])} to have {fields}")
 
 
-def dispute_of(payment, status):
-    return {"id": stripe_id("dp_"), "object": "dispute", "amount": 1000, "currency": "usd", "charge": stripe_id("ch_"),
-            "payment_intent": payment["provider_ref"], "reason": "fraudulent", "status": status, "livemode": False,
-            "evidence_details": {"due_by": 1893456000}, "metadata": {}}
-
-
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("before_our_answer", [False, True], ids=["after our answer", "before and after our answer"])
 def test_a_payment_that_is_paid_refunded_in_part_and_disputed(shop, stub_stripe, receiver, order, before_our_answer):
@@ -84,6 +78,7 @@ def test_a_payment_that_is_paid_refunded_in_part_and_disputed(shop, stub_stripe,
     refund = stub_stripe.model.accounts[shop.stripe_key].add(
         "re_", "refund", amount=400, currency="usd", status="succeeded", payment_intent=found["id"],
         charge=found["latest_charge"], reason=None, metadata={}, failure_reason=None)
+    dispute_id = stripe_id("dp_")
     told = [
         ("payment_intent.requires_action", intent_of(payment, "requires_action")),
         ("payment_intent.processing", intent_of(payment, "processing")),
@@ -91,8 +86,9 @@ def test_a_payment_that_is_paid_refunded_in_part_and_disputed(shop, stub_stripe,
         ("payment_intent.succeeded", intent_of(payment)),
         ("charge.refunded", charge_of(payment, 400, id=found["latest_charge"])),
         ("refund.created", dict(refund)), ("refund.updated", dict(refund)), ("charge.refund.updated", dict(refund)),
-        ("charge.dispute.created", dispute_of(payment, "needs_response")),
-        ("charge.dispute.closed", dispute_of(payment, "lost")),
+        ("charge.dispute.created", dispute_of(payment, "needs_response", id=dispute_id)),
+        ("charge.dispute.updated", dispute_of(payment, "under_review", id=dispute_id)),
+        ("charge.dispute.closed", dispute_of(payment, "lost", id=dispute_id)),
     ]
     rng.shuffle(told)
     # A dispute names nothing of ours: it is known by the intent alone, once that is. So is a refund made at Stripe's
@@ -105,6 +101,8 @@ def test_a_payment_that_is_paid_refunded_in_part_and_disputed(shop, stub_stripe,
     wait_for(shop, payment, status="completed", amount_captured="10.00", amount_refunded="4.00", next_action=None, failure=None)
     listed, = shop.api.get("/v1/refunds", query={"payment_id": payment["id"]}, expect=200).data
     assert (listed["status"], listed["amount"], listed["provider_ref"]) == ("completed", "4.00", refund["id"])
+    disputed, = shop.api.get("/v1/disputes", query={"payment_id": payment["id"]}, expect=200).data
+    assert (disputed["provider_ref"], disputed["amount"]) == (dispute_id, "10.00")
     counts = told_of(shop, receiver, payment)
     assert counts.pop("payment.failed", 0) <= 1
     assert counts == {"payment.completed": 1, "payment.refunded": 1, "payment.disputed": 1, "payment.dispute_closed": 1}

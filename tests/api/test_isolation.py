@@ -7,11 +7,12 @@ import uuid
 import pytest
 
 from support.database import rows_of
+from support.events import dispute_of, event, send_event
 from support.merchant import Merchant
 from support.shape import refused, succeeded
 from support.waiting import wait_until
 
-LISTS = ("/v1/payments", "/v1/refunds", "/v1/payments/cards", "/v1/webhooks/logs", "/v1/merchant/providers")
+LISTS = ("/v1/payments", "/v1/refunds", "/v1/disputes", "/v1/payments/cards", "/v1/webhooks/logs", "/v1/merchant/providers")
 # Bodies in which an id stands, but for the id.
 BODIES = {
     ("createPayment", "saved_card_id"): {"amount": "1.00", "currency": "USD", "provider": "stripe"},
@@ -31,11 +32,14 @@ class Owner(Merchant):
         self.authorised = self.pay("10.00", capture_method="manual")
         self.paid = self.pay("10.00", saved_card_id=card["id"])
         refund = self.refund(self.paid, "1.00")
-        assert len(self.everything()["/v1/webhooks/logs"]) == 3
+        send_event(server, event("charge.dispute.created", dispute_of(self.paid, "needs_response")), self.stripe_webhook_secret)
+        assert len(self.everything()["/v1/webhooks/logs"]) == 4
+        dispute, = self.listed("/v1/disputes")
         events = [item["id"] for item in self.listed("/v1/webhooks/logs")]
         provider, = self.listed("/v1/merchant/providers")
         self.ids = [self.id, card["id"], self.authorised["id"], self.paid["id"], refund["id"], provider["id"], self.key["id"],
                     self.authorised["provider_ref"], self.paid["provider_ref"], refund["provider_ref"],
+                    dispute["id"], dispute["provider_ref"],
                     *events, *self.inner_ids()]
 
     def listed(self, path):
@@ -119,7 +123,8 @@ def test_a_filter_finds_nothing_of_anothers(openapi, merchant, owner):
                 if own.status == 200 and own.data:
                     found.add((operation.id, name))
     assert found == {("listPayments", "provider_ref"), ("listPayments", "idempotency_key"), ("listPayments", "saved_card_id"),
-                     ("listCards", "customer_email"), ("listRefunds", "payment_id"), ("listWebhookLogs", "transaction_id")}
+                     ("listCards", "customer_email"), ("listRefunds", "payment_id"), ("listDisputes", "payment_id"),
+                     ("listDisputes", "provider_ref"), ("listWebhookLogs", "transaction_id")}
 
 
 def test_a_list_shows_only_the_merchants_own(openapi, merchant, owner):

@@ -3,7 +3,7 @@ import json
 import re
 import uuid
 
-from support.events import sign_stripe_event
+from support.events import dispute_of, event, send_event, sign_stripe_event
 from support.merchant import Merchant
 
 # The ids in the description's examples, and who makes what they stand for.
@@ -13,6 +13,7 @@ OBJECTS = {
     "01942189-35a0-7b2c-9d4e-5f60718293a8": lambda merchant: authorised(merchant)["id"],
     "01942189-35a0-7b2c-9d4e-5f60718293a9": lambda merchant: renewal(merchant)["id"],
     "0194218a-2000-7c5d-a6b7-8c9d0e1f2a3b": lambda merchant: merchant.refund(merchant.pay("50.00"), "25.00")["id"],
+    "0194218b-0a60-7e8f-b1c2-3d4e5f607182": lambda merchant: dispute(merchant)["id"],
     "0194218b-4c00-7d2e-8f3a-4b5c6d7e8f90": lambda merchant: merchant.api.post("/v1/payments/cards", {
         "payment_method_id": "pm_card_visa", "customer_email": "user@example.com", "customer_name": "Jane Doe"}).data["id"],
     "01942189-3988-7a1b-8c2d-3e4f5a6b7c8d": lambda merchant: event_of(merchant)["id"],
@@ -28,6 +29,12 @@ def renewal(merchant):
     """A charge of a saved card that failed because nobody was there to authenticate."""
     card = merchant.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_authenticationRequired"}, expect=201).data
     return merchant.pay("29.99", saved_card_id=card["id"])
+
+
+def dispute(merchant):
+    sent = event("charge.dispute.created", dispute_of(merchant.pay("50.00"), "needs_response", amount=5000))
+    send_event(merchant.server, sent, merchant.stripe_webhook_secret)
+    return merchant.api.get("/v1/disputes", expect=200).data[0]
 
 
 def event_of(merchant):
@@ -120,9 +127,9 @@ def test_the_event_shown_is_the_one_sent(openapi, server, receiver):
     merchant.use_webhook(receiver.url)
     for event_type, webhook in openapi.webhooks.items():
         for example in webhook.body["content"]["application/json"].get("examples", {}).values():
-            event = openapi.follow(example)["value"]
-            assert event["type"] == event_type
-            data = event["data"]
+            expected = openapi.follow(example)["value"]
+            assert expected["type"] == event_type
+            data = expected["data"]
             merchant.pay(data["amount"], data["currency"], data["payment_method"], return_url=data["return_url"])
             delivered = receiver.wait_for(event_type).json
-            assert shown(delivered) == shown(event)
+            assert shown(delivered) == shown(expected)

@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         REQUIRE(!event.complete || (event.refund.id != NULL && event.refund.amount_provider_minor > 0));
         break;
     case EVENT_DISPUTE_OPENED:
+    case EVENT_DISPUTE_CHANGED:
     case EVENT_DISPUTE_CLOSED:
         REQUIRE(!event.complete || event.dispute.id != NULL);
         break;

@@ -119,26 +119,31 @@ static bool has_row(const char *sql, const char *id)
     return sqlite3_step(row) == SQLITE_ROW;
 }
 
-static int64_t count_disputes(const char *payment_id)
+static int64_t count_of(const char *sql, const char *id)
 {
-    ROWS row = rows_of_id(
-        "SELECT count(*) FROM outbox WHERE transaction_id = ? AND type = 'payment.disputed'", payment_id);
+    ROWS row = rows_of_id(sql, id);
     REQUIRE(sqlite3_step(row) == SQLITE_ROW);
     return sqlite3_column_int64(row, 0);
 }
 
-// Every charge at Stripe has a payment here, and every dispute one event.
+// Every charge at Stripe has a payment here, and every dispute one event and one row.
 static void check_charge(struct json_object *charge, const char *payment_id)
 {
     if (!has_row("SELECT 1 FROM payments WHERE id = ?", payment_id)) {
         violation("charge %s has no payment", json_get_str(charge, "id"));
         return;
     }
-    int64_t events = count_disputes(payment_id);
+    int64_t events = count_of(
+        "SELECT count(*) FROM outbox WHERE transaction_id = ? AND type = 'payment.disputed'", payment_id);
+    int64_t rows = count_of("SELECT count(*) FROM disputes WHERE payment_id = ?", payment_id);
     int64_t disputes = json_get_bool(charge, "disputed", false);
     if (events > disputes || (events < disputes && !world.clock_was_far)) {
         violation("payment %s has %lld disputes and %lld events about them", payment_id, (long long)disputes,
                   (long long)events);
+    }
+    if (rows != events) {
+        violation("payment %s has %lld events about disputes and %lld rows of them", payment_id,
+                  (long long)events, (long long)rows);
     }
 }
 

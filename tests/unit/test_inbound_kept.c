@@ -262,14 +262,14 @@ static struct provider_answer list_dispute(struct fake_provider *fake, const str
 {
     static struct provider_event listed;
     (void)fake;
-    listed =
-        (struct provider_event){.id = "evt_dispute",
-                                .type = "charge.dispute.created",
-                                .kind = EVENT_DISPUTE_OPENED,
-                                .complete = true,
-                                .created_s = call->created_from_s,
-                                .payment_ref = "pi_1",
-                                .dispute = {.id = "dp_1", .status = "needs_response", .amount_minor = -1}};
+    listed = (struct provider_event){
+        .id = "evt_dispute",
+        .type = "charge.dispute.created",
+        .kind = EVENT_DISPUTE_OPENED,
+        .complete = true,
+        .created_s = call->created_from_s,
+        .payment_ref = "pi_1",
+        .dispute = {.id = "dp_1", .status = "needs_response", .amount_provider_minor = -1}};
     return (struct provider_answer){
         .outcome = PROVIDER_DONE, .status = 200, .events = &listed, .event_count = 1};
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "store/audit.h"
 #include "store/cards.h"
+#include "store/disputes.h"
 #include "store/outbox.h"
 #include "store/refunds.h"
 
@@ -118,6 +119,8 @@ static const struct expectation expectations[] = {
     {&refund_listing, NULL, NULL, "refunds_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&refund_listing, "status", "pending", "refunds_rare (merchant_id=? AND livemode=? AND status=? " RANGE},
     {&refund_listing, "payment_id", NULL, "refunds_by_payment (payment_id=?)"},
+    {&dispute_listing, "status", "won", "disputes_rare (merchant_id=? AND livemode=? AND status=? " RANGE},
+    {&dispute_listing, "payment_id", NULL, "disputes_by_payment (payment_id=?)"},
     {&card_listing, NULL, NULL, "cards_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&card_listing, "expires_soon", NULL, "cards_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&card_listing, "customer_email", NULL, "cards_by_customer (customer_id=?)"},
@@ -236,9 +239,9 @@ static void combine(struct fixture *f, const struct listing_query *query, const 
 
 static void combine_all(struct fixture *f)
 {
-    static const struct listing *const listings[] = {&payment_listing,    &payment_history_listing,
-                                                     &refund_listing,     &card_listing,
-                                                     &outbox_log_listing, &audit_listing};
+    static const struct listing *const listings[] = {
+        &payment_listing, &payment_history_listing, &refund_listing, &dispute_listing,
+        &card_listing,    &outbox_log_listing,      &audit_listing};
     static const struct uuid high = {{0xff}};
     for (size_t i = 0; i < COUNT_OF(listings); i++) {
         for (int modes = 1; modes <= 3; modes++) {

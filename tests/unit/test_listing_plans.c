@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "store/audit.h"
 #include "store/cards.h"
+#include "store/disputes.h"
 #include "store/outbox.h"
 #include "store/refunds.h"
 
@@ -76,6 +77,10 @@ static const struct expectation expectations[] = {
     {&refund_listing, NULL, NULL, "refunds_by_merchant"},
     {&refund_listing, "status", "pending", "refunds_rare"},
     {&refund_listing, "payment_id", NULL, "refunds_by_payment", true},
+    {&dispute_listing, NULL, NULL, "disputes_by_merchant"},
+    {&dispute_listing, "status", "needs_response", "disputes_rare"},
+    {&dispute_listing, "payment_id", NULL, "disputes_by_payment", true},
+    {&dispute_listing, "provider_ref", NULL, "disputes_by_ref", true},
     {&card_listing, NULL, NULL, "cards_by_merchant"},
     {&card_listing, "customer_email", NULL, "cards_by_customer", true},
     {&outbox_log_listing, NULL, NULL, "outbox_by_merchant"},

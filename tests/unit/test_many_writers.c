@@ -157,14 +157,15 @@ static void an_event_that_comes_twice_at_once_is_applied_once(void **state)
 {
     struct fixture *f = *state;
     put_payment(f, payment_of(f, PAYMENT_COMPLETED));
-    struct inbound inbound = {.merchant_id = f->merchant_id,
-                              .event = {.id = "evt_1",
-                                        .type = "charge.dispute.created",
-                                        .kind = EVENT_DISPUTE_OPENED,
-                                        .complete = true,
-                                        .object_id = "dp_1",
-                                        .payment_ref = "pi_1",
-                                        .dispute = {.id = "dp_1", .amount_minor = 5000, .currency = "usd"}}};
+    struct inbound inbound = {
+        .merchant_id = f->merchant_id,
+        .event = {.id = "evt_1",
+                  .type = "charge.dispute.created",
+                  .kind = EVENT_DISPUTE_OPENED,
+                  .complete = true,
+                  .object_id = "dp_1",
+                  .payment_ref = "pi_1",
+                  .dispute = {.id = "dp_1", .amount_provider_minor = 5000, .currency = "usd"}}};
     struct deed first = event_deed(&inbound);
     struct deed second = event_deed(&inbound);
     assert_int_equal(at_once(f, &first, &second), OK);

@@ -195,6 +195,43 @@ static void a_refunded_charge_that_lacks_an_amount_is_incomplete(void **state)
     assert_null(refund_event(f, ",\"amount\":1,\"amount_refunded\":1,\"currency\":\"usd\"")->payment_ref);
 }
 
+static void a_dispute_is_read_from_each_of_its_events(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name;
+        enum provider_event_kind kind;
+    } types[] = {{"created", EVENT_DISPUTE_OPENED},
+                 {"updated", EVENT_DISPUTE_CHANGED},
+                 {"closed", EVENT_DISPUTE_CLOSED},
+                 {"funds_withdrawn", EVENT_OTHER},
+                 {"funds_reinstated", EVENT_OTHER}};
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        const char *body =
+            arena_printf(&f->arena,
+                         "{\"id\":\"evt_9\",\"type\":\"charge.dispute.%s\",\"created\":1700000000,\"data\":"
+                         "{\"object\":{\"id\":\"dp_9\",\"payment_intent\":\"pi_9\",\"status\":\"won\","
+                         "\"reason\":\"general\",\"amount\":700,\"currency\":\"usd\","
+                         "\"evidence_details\":{\"due_by\":1700000007}}}}",
+                         types[i].name);
+        assert_int_equal(parse(f, body), OK);
+        assert_int_equal(f->event.kind, types[i].kind);
+        assert_int_equal(event_is_of_dispute(&f->event), types[i].kind != EVENT_OTHER);
+        if (types[i].kind != EVENT_OTHER) {
+            const struct provider_dispute *dispute = &f->event.dispute;
+            assert_true(f->event.complete);
+            assert_int_equal(f->event.created_s, TIME_S);
+            assert_string_equal(f->event.payment_ref, "pi_9");
+            assert_string_equal(dispute->id, "dp_9");
+            assert_string_equal(dispute->status, "won");
+            assert_string_equal(dispute->reason, "general");
+            assert_int_equal(dispute->amount_provider_minor, 700);
+            assert_string_equal(dispute->currency, "usd");
+            assert_int_equal(dispute->evidence_due_s, TIME_S + 7);
+        }
+    }
+}
+
 static void a_thin_event_names_its_object_and_says_nothing_of_it(void **state)
 {
     struct fixture *f = *state;
@@ -288,6 +325,7 @@ int main(void)
         TEST(an_action_is_never_taken_from_an_event),
         TEST(a_refunded_charge_is_read),
         TEST(a_refunded_charge_that_lacks_an_amount_is_incomplete),
+        TEST(a_dispute_is_read_from_each_of_its_events),
         TEST(a_thin_event_names_its_object_and_says_nothing_of_it),
         TEST(a_type_that_nothing_acts_on_is_still_an_event),
         TEST(a_body_that_is_no_event_is_refused),

@@ -30,7 +30,7 @@
 static enum errc check_dispute(struct tx *tx, const struct inbound *inbound, struct err *err)
 {
     const struct provider_event *event = &inbound->event;
-    if (event->kind != EVENT_DISPUTE_OPENED && event->kind != EVENT_DISPUTE_CLOSED) {
+    if (!event_is_of_dispute(event)) {
         return OK;
     }
     int64_t now_us = tx->now_us;

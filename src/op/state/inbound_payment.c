@@ -1,12 +1,12 @@
-// See inbound_payment.h. Every change goes through payment_change.h or refund_change.h. Database threads.
+// See inbound_payment.h. Every change goes through payment_change.h, refund_change.h or
+// dispute_change.h. Database threads.
 #include "op/state/inbound_payment.h"
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "op/state/emit_event.h"
+#include "op/state/dispute_change.h"
 #include "op/state/refund_change.h"
-#include "op/state/render.h"
 #include "op/state/schedule.h"
 #include "store/payments.h"
 
@@ -42,27 +42,6 @@ static enum errc apply_charge_refunded(struct tx *tx, struct payment *payment,
     };
     enum errc rc = payment_is_captured(payment) ? OK : payment_apply_reported(tx, payment, &reported, err);
     return rc == OK ? payment_schedule_refund_list(tx, payment, charge->whole ? charge->id : NULL, err) : rc;
-}
-
-static enum errc apply_dispute(struct tx *tx, const struct payment *payment,
-                               const struct provider_event *event, struct err *err)
-{
-    bool opened = event->kind == EVENT_DISPUTE_OPENED;
-    const char *type = opened ? "payment.disputed" : "payment.dispute_closed";
-    struct emission emission;
-    enum errc rc = append_history(tx, payment, opened ? "disputed" : "dispute closed", err);
-    if (rc == OK) {
-        rc = emit_begin(tx, &payment->merchant_id, payment->livemode, &payment->id, type, &emission, err);
-    }
-    if (rc == OK) {
-        rc = render_payment(&emission.json, payment, &tx->keyring->master, RENDER_EVENT, err);
-    }
-    if (rc != OK) {
-        return rc;
-    }
-    json_open_object(&emission.json, "dispute");
-    render_dispute(&emission.json, provider_find(payment->provider), &event->dispute);
-    return emit_finish(tx, &emission, err);
 }
 
 enum errc inbound_read_payment(struct tx *tx, const struct payment *payment,
@@ -104,8 +83,9 @@ static enum errc apply_complete(struct tx *tx, struct payment *payment, const st
     case EVENT_REFUND:
         return refund_apply_event(tx, payment, &event->refund, err);
     case EVENT_DISPUTE_OPENED:
+    case EVENT_DISPUTE_CHANGED:
     case EVENT_DISPUTE_CLOSED:
-        return apply_dispute(tx, payment, event, err);
+        return dispute_apply_event(tx, payment, event, err);
     case EVENT_OTHER:
     case EVENT_SETUP:
     case EVENT_METHOD_GONE:

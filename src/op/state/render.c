@@ -1,7 +1,6 @@
 // See render.h. Callers see the order of the fields, so it stays.
 #include "op/state/render.h"
 
-#include "base/timefmt.h"
 #include "store/sealed.h"
 
 static void write_money(struct json_writer *json, const char *name, int64_t amount_minor,
@@ -150,25 +149,32 @@ enum errc render_card(struct json_writer *json, const struct card *card, const s
     return OK;
 }
 
-void render_dispute(struct json_writer *json, const struct provider_ops *provider,
-                    const struct dispute *dispute)
+void render_dispute(struct json_writer *json, const struct dispute *dispute, enum render_for use)
 {
-    const struct currency *currency = dispute->currency != NULL ? currency_find(dispute->currency) : NULL;
-    int64_t amount_minor = 0;
-    json_write_str(json, "id", dispute->id);
+    if (use == RENDER_EVENT) {
+        json_write_str(json, "id", dispute->provider_ref);
+    } else {
+        json_write_uuid(json, "id", &dispute->id);
+        json_write_uuid(json, "payment_id", &dispute->payment_id);
+        json_write_str(json, "provider_ref", dispute->provider_ref);
+    }
     json_write_str(json, "status", dispute->status);
     json_write_str(json, "reason", dispute->reason);
-    if (currency != NULL && dispute->amount_minor >= 0 &&
-        provider->amount_from(dispute->amount_minor, currency, &amount_minor, NULL) == OK) {
-        write_money(json, "amount", amount_minor, currency);
+    if (dispute->amount_minor >= 0) {
+        write_money(json, "amount", dispute->amount_minor, dispute->currency);
     } else {
         json_write_null(json, "amount");
     }
-    json_write_str(json, "currency", currency != NULL ? currency->code : NULL);
-    if (dispute->evidence_due_s > 0) {
-        json_write_time(json, "evidence_due_by", dispute->evidence_due_s * US_PER_S);
+    json_write_str(json, "currency", dispute->currency != NULL ? dispute->currency->code : NULL);
+    if (dispute->evidence_due_us > 0) {
+        json_write_time(json, "evidence_due_by", dispute->evidence_due_us);
     } else {
         json_write_null(json, "evidence_due_by");
+    }
+    if (use != RENDER_EVENT) {
+        json_write_bool(json, "livemode", dispute->livemode);
+        json_write_time(json, "created_at", dispute->created_us);
+        json_write_time(json, "updated_at", dispute->updated_us);
     }
 }
 

@@ -1,14 +1,13 @@
-// Payments, refunds and cards as JSON, for the API's answers, events for merchants and stored replies. Pure;
-// any thread.
+// Payments, refunds, cards and disputes as JSON, for the API's answers, events for merchants and stored
+// replies. Pure; any thread.
 #pragma once
 
 #include "base/crypto.h"
 #include "base/json_writer.h"
 #include "domain/card.h"
+#include "domain/dispute.h"
 #include "domain/payment.h"
 #include "domain/refund.h"
-#include "provider/event.h"
-#include "provider/provider.h"
 
 enum render_for {
     RENDER_ANSWER, // to the merchant who asked for this payment: with all of next_action
@@ -26,9 +25,8 @@ void render_refund(struct json_writer *json, const struct refund *refund);
 // As render_payment; in an event `card_id` comes first.
 enum errc render_card(struct json_writer *json, const struct card *card, const struct seal_key *master,
                       enum render_for use, struct err *err) MUST_CHECK;
-// A dispute, as part of an event.
-void render_dispute(struct json_writer *json, const struct provider_ops *provider,
-                    const struct dispute *dispute);
+// In an event it is within a payment, and has the provider's id.
+void render_dispute(struct json_writer *json, const struct dispute *dispute, enum render_for use);
 
 // Begins {"success":true,"data":{...}}: what is written next are the members of data.
 struct json_writer render_success(struct arena *arena);

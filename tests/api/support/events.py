@@ -77,3 +77,10 @@ def intent_of(payment, status="succeeded", **fields):
         "livemode": payment["livemode"], "latest_charge": stripe_id("ch_"),
         "metadata": {"payment_id": payment["id"], "merchant_id": payment["merchant_id"]},
     } | fields
+
+
+def dispute_of(payment, status, **fields):
+    """A Dispute, as Stripe would send it, of the payment's PaymentIntent."""
+    return {"id": stripe_id("dp_"), "object": "dispute", "amount": 1000, "currency": "usd", "charge": stripe_id("ch_"),
+            "payment_intent": payment["provider_ref"], "reason": "fraudulent", "status": status, "livemode": payment["livemode"],
+            "evidence_details": {"due_by": 1893456000}, "metadata": {}} | fields
