@@ -105,8 +105,8 @@ createsuperadmin: ## create an admin and its API key, and show the key once (NAM
 createmerchant: ## create a merchant (NAME)
 	$(call command,NAME) $(name)
 
-updatemerchant: ## deactivate a merchant, or activate it again (MERCHANT, ACTIVE: true or false)
-	$(call command,MERCHANT ACTIVE) $(merchant) $(call flag,ACTIVE,--active)
+updatemerchant: ## rename a merchant, deactivate it, or activate it again (MERCHANT, NAME, ACTIVE: true or false)
+	$(call command,MERCHANT NAME ACTIVE) $(merchant) $(name) $(call flag,ACTIVE,--active)
 
 listmerchants: ## list merchants and admins
 	$(call command,)

@@ -34,7 +34,7 @@ enum errc merchant_me_work(struct request *request, struct tx *tx, struct err *e
     struct json_writer json = render_success(request->arena);
     json_write_uuid(&json, "id", &merchant.id);
     json_write_str(&json, "name", merchant.name);
-    json_write_str(&json, "role", merchant.is_admin ? "admin" : "merchant");
+    json_write_str(&json, "role", merchant_role(&merchant));
     json_write_str(&json, "webhook_url", merchant.webhook_url);
     json_write_bool(&json, "has_webhook_secret", merchant.webhook_secret != NULL);
     json_write_bool(&json, "is_active", merchant.is_active);

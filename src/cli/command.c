@@ -140,6 +140,15 @@ int64_t command_now_us(void)
     return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
+struct access_change command_change(struct command *command, struct db *db)
+{
+    return (struct access_change){.db = db,
+                                  .arena = &command->arena,
+                                  .random = &random_system,
+                                  .keyring = &command->keyring,
+                                  .now_us = command_now_us()};
+}
+
 // A path or name in the message may contain control characters: they must not break the line or move the
 // cursor.
 static void print_line(const char *message)

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/keyring.h"
 #include "cli/flags.h"
-#include "store/db.h"
+#include "op/state/access_change.h"
 
 #define EXIT_USAGE 2
 
@@ -66,6 +66,9 @@ enum errc command_read(struct command *command,
 void command_print_usage(const struct command_about *about, const char *argument);
 
 int64_t command_now_us(void);
+
+// A change of merchants or keys in the command's transaction, which has loaded the keys.
+struct access_change command_change(struct command *command, struct db *db);
 
 // Prints the message as one line on stderr, "paymentsd: ...". Returns EXIT_USAGE for ERR_VALIDATION, which
 // means wrong arguments or settings, and EXIT_FAILURE for everything else.

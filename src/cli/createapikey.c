@@ -4,7 +4,7 @@
 
 #include "base/require.h"
 #include "cli/commands.h"
-#include "cli/create.h"
+#include "cli/key_print.h"
 #include "cli/prompt.h"
 #include "cli/select_merchant.h"
 #include "cli/startup.h"
@@ -49,14 +49,13 @@ static enum errc run(struct db *db, void *context, struct err *err)
         return err_set(err, ERR_EXISTS, "%s: choose one with --merchant ID",
                        job->merchant ? "several merchants have this name" : "there are several merchants");
     }
+    const struct access_change change = command_change(job->command, db);
     job->new_key.merchant = job->selection.merchant;
     if (!job->selection.found) {
-        rc = create_merchant(db, &job->command->keyring, FIRST_MERCHANT, false, &job->new_key.merchant, err);
+        rc = access_create_merchant(&change, FIRST_MERCHANT, false, &job->new_key.merchant, err);
         job->new_key.merchant_is_new = true;
     }
-    return rc != OK
-               ? rc
-               : create_key(db, &job->command->keyring, &job->command->arena, &job->spec, &job->new_key, err);
+    return rc == OK ? access_create_key(&change, &job->spec, &job->new_key, err) : rc;
 }
 
 static enum errc check_merchant(const char *text, void *context, struct err *err)

@@ -5,7 +5,6 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "cli/commands.h"
-#include "cli/create.h"
 #include "cli/prompt.h"
 #include "cli/startup.h"
 #include "cli/values.h"
@@ -19,7 +18,8 @@ struct job {
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    return create_merchant(db, &job->command->keyring, job->name, false, &job->merchant, err);
+    const struct access_change change = command_change(job->command, db);
+    return access_create_merchant(&change, job->name, false, &job->merchant, err);
 }
 
 static void print(struct command *command, const struct merchant *merchant)

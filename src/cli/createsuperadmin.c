@@ -3,7 +3,7 @@
 
 #include "base/require.h"
 #include "cli/commands.h"
-#include "cli/create.h"
+#include "cli/key_print.h"
 #include "cli/prompt.h"
 #include "cli/startup.h"
 #include "cli/values.h"
@@ -19,10 +19,10 @@ struct job {
 static enum errc run(struct db *db, void *context, struct err *err)
 {
     struct job *job = context;
-    const struct keyring *keyring = &job->command->keyring;
-    enum errc rc = create_merchant(db, keyring, job->name, true, &job->new_key.merchant, err);
+    const struct access_change change = command_change(job->command, db);
+    enum errc rc = access_create_merchant(&change, job->name, true, &job->new_key.merchant, err);
     job->new_key.merchant_is_new = true;
-    return rc != OK ? rc : create_key(db, keyring, &job->command->arena, &job->spec, &job->new_key, err);
+    return rc == OK ? access_create_key(&change, &job->spec, &job->new_key, err) : rc;
 }
 
 // For a value that no flag gave: prompts for it, or takes the default.

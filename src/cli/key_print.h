@@ -1,16 +1,12 @@
-// API keys as the commands print them, without their secret part.
+// Prints API keys.
 #pragma once
 
 #include "base/json_writer.h"
-#include "store/api_keys.h"
-#include "store/merchants.h"
+#include "cli/command.h"
 
-// "active", "revoked", "expired", or "inactive" if its merchant is.
-const char *key_state(const struct api_key *key, const struct merchant *merchant, int64_t now_us);
-
-// Writes a key's members.
+// Writes the members of a key: never more of it than its prefix.
 void key_write(struct json_writer *json, const struct api_key *key, const struct merchant *merchant,
                int64_t now_us);
 
-// Writes the names of the scopes as the array "scopes".
-void scopes_write(struct json_writer *json, uint32_t scopes);
+// Prints a new key whole; it cannot be printed again. Returns the exit status.
+int new_key_print(struct command *command, const struct new_key *new_key);

@@ -74,7 +74,7 @@ static void print_text(const struct job *job)
             time_format(key->expires_us, expires);
         }
         (void)printf("%-36s  %-12s  %-8s  %-27s  %-20s  %s%s%s\n", id, key->prefix,
-                     key_state(key, &job->merchants[i], now_us), expires, job->merchants[i].name,
+                     api_key_state(key, job->merchants[i].is_active, now_us), expires, job->merchants[i].name,
                      scopes_format(&job->command->arena, key->scopes), key->name ? "  # " : "",
                      key->name ? key->name : "");
     }

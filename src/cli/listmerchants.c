@@ -33,7 +33,7 @@ static void print_json(const struct job *job)
         json_open_object(&list, NULL);
         json_write_uuid(&list, "id", &merchant->id);
         json_write_str(&list, "name", merchant->name);
-        json_write_str(&list, "role", merchant->is_admin ? "admin" : "merchant");
+        json_write_str(&list, "role", merchant_role(merchant));
         json_write_bool(&list, "is_active", merchant->is_active);
         json_write_str(&list, "webhook_url", merchant->webhook_url);
         json_write_time(&list, "created_at", merchant->created_us);
@@ -51,7 +51,7 @@ static void print_text(const struct job *job)
         char created[TIME_TEXT_BYTES];
         uuid_format(&merchant->id, id);
         time_format(merchant->created_us, created);
-        (void)printf("%-36s  %-8s  %-8s  %-20s  %s\n", id, merchant->is_admin ? "admin" : "merchant",
+        (void)printf("%-36s  %-8s  %-8s  %-20s  %s\n", id, merchant_role(merchant),
                      merchant->is_active ? "active" : "inactive", created, merchant->name);
     }
 }

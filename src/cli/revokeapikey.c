@@ -11,7 +11,6 @@
 #include "cli/key_print.h"
 #include "cli/prompt.h"
 #include "cli/startup.h"
-#include "store/audit.h"
 #include "store/merchants.h"
 
 #define MATCHES_MAX 50
@@ -47,34 +46,16 @@ static enum errc run(struct db *db, void *context, struct err *err)
     if (rc != OK) {
         return rc;
     }
-    int64_t now_us = command_now_us();
+    const struct access_change change = command_change(job->command, db);
     struct api_key *key = &job->matches[0];
     bool changed = false;
-    rc = api_key_revoke(db, &key->id, now_us, &changed, err);
+    rc = access_revoke_key(&change, key, &changed, err);
     if (rc == OK && !changed) {
         char since[TIME_TEXT_BYTES];
         time_format(key->revoked_us, since);
         return err_set(err, ERR_CONFLICT, "this API key was already revoked at %s", since);
     }
-    if (rc != OK) {
-        return rc;
-    }
-    key->revoked_us = now_us;
-    ARENA_CLEANUP struct arena arena = ARENA_EMPTY;
-    struct json_writer metadata = json_writer(&arena);
-    json_open_object(&metadata, NULL);
-    char id[UUID_TEXT_BYTES];
-    uuid_format(&key->id, id);
-    json_write_str(&metadata, "key_id", id);
-    const struct audit_entry entry = {
-        .event_type = "key.revoked",
-        .severity = "critical",
-        .merchant_id = &key->merchant_id,
-        .key_prefix = key->prefix,
-        .detail = "revoked on the command line",
-        .metadata_json = json_finish(&metadata),
-    };
-    return audit_append(db, job->command->keyring.pepper, &entry, now_us, err);
+    return rc;
 }
 
 static void list_matches(const struct job *job)
@@ -84,7 +65,8 @@ static void list_matches(const struct job *job)
         char id[UUID_TEXT_BYTES];
         uuid_format(&job->matches[i].id, id);
         (void)fprintf(stderr, "  %s  %s  %-8s  %s\n", id, job->matches[i].prefix,
-                      key_state(&job->matches[i], &job->merchants[i], now_us), job->merchants[i].name);
+                      api_key_state(&job->matches[i], job->merchants[i].is_active, now_us),
+                      job->merchants[i].name);
     }
 }
 

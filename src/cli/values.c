@@ -7,25 +7,23 @@
 #include "base/require.h"
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "base/uuid.h"
 #include "cli/command.h"
 #include "domain/scopes.h"
+#include "op/state/access_change.h"
 
-#define NAME_BYTES_MAX 100
 // A hundred years. A key that is meant to last longer never expires.
 #define DURATION_S_MAX (INT64_C(100) * 366 * 86400)
 
+// The rule's message goes on after the flag's name.
+static enum errc of_flag(const char *flag, enum errc rc, const struct err *rule, struct err *err)
+{
+    return rc == OK ? OK : err_set(err, rc, "%s %s", flag, rule->message);
+}
+
 enum errc value_check_name(const char *flag, const char *text, struct err *err)
 {
-    size_t bytes = strlen(text);
-    if (bytes == 0 || bytes > NAME_BYTES_MAX) {
-        return err_set(err, ERR_VALIDATION, "%s must be 1 to %d bytes long", flag, NAME_BYTES_MAX);
-    }
-    bool clean = text_is_utf8(text, bytes);
-    for (size_t i = 0; i < bytes; i++) {
-        clean = clean && (unsigned char)text[i] >= 0x20 && text[i] != 0x7f;
-    }
-    return clean ? OK : err_set(err, ERR_VALIDATION, "%s must be UTF-8 without control characters", flag);
+    struct err rule;
+    return of_flag(flag, access_check_name(text, &rule), &rule, err);
 }
 
 enum errc value_parse_mode(const char *text, bool *livemode, struct err *err)
@@ -101,9 +99,8 @@ enum errc value_parse_expiry(const char *text, int64_t now_us, int64_t *expires_
 enum errc value_check_merchant_name(const char *text, void *unused, struct err *err)
 {
     (void)unused;
-    struct uuid id;
-    return uuid_parse(text, &id) ? err_set(err, ERR_VALIDATION, "--name must not look like an ID")
-                                 : value_check_name("--name", text, err);
+    struct err rule;
+    return of_flag("--name", access_check_merchant_name(text, &rule), &rule, err);
 }
 
 enum errc value_check_key_name(const char *text, void *unused, struct err *err)

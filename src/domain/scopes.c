@@ -66,6 +66,11 @@ enum errc scopes_parse(const char *text, uint32_t *scopes, struct err *err)
     return OK;
 }
 
+enum errc scope_parse(const char *name, uint32_t *scope, struct err *err)
+{
+    return find_bit(name, strlen(name), scope) ? OK : refuse(name, strlen(name), err);
+}
+
 const char *scopes_format(struct arena *arena, uint32_t scopes)
 {
     BUF_CLEANUP struct buf text = BUF_MAX(SCOPES_TEXT_MAX);
@@ -86,4 +91,15 @@ const char *scope_name(uint32_t scope)
     }
     REQUIRE(!"one known scope bit");
     return NULL;
+}
+
+void scopes_write(struct json_writer *json, const char *name, uint32_t scopes)
+{
+    json_open_array(json, name);
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (scopes & known[i].bit) {
+            json_write_str(json, NULL, known[i].name);
+        }
+    }
+    json_close(json);
 }

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json_writer.h"
 
 enum scope {
     SCOPE_PAYMENTS_READ = 1 << 0,
@@ -23,7 +24,11 @@ enum scope {
 
 // "payments:read, payments:write" to bits; ERR_VALIDATION names the unknown one and lists the known.
 enum errc scopes_parse(const char *text, uint32_t *scopes, struct err *err) MUST_CHECK;
+// One name to its bit. ERR_VALIDATION as above.
+enum errc scope_parse(const char *name, uint32_t *scope, struct err *err) MUST_CHECK;
 // Comma-separated names, in the arena.
 const char *scopes_format(struct arena *arena, uint32_t scopes);
 // The name of one scope bit.
 const char *scope_name(uint32_t scope);
+// Writes the names as an array.
+void scopes_write(struct json_writer *json, const char *name, uint32_t scopes);

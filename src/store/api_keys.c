@@ -72,6 +72,29 @@ enum errc api_key_find(struct db *db, const uint8_t hash[32], struct arena *aren
     return rc;
 }
 
+enum errc api_key_get(struct db *db, const struct uuid *id, struct arena *arena, struct api_key *key,
+                      struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_one(db, &rows, "there is no such API key", err,
+                          "SELECT " NAMES " FROM api_keys k WHERE k.id = $1", DB_ID(id));
+    if (rc == OK) {
+        read_row(&rows, arena, key);
+    }
+    return rc;
+}
+
+const char *api_key_state(const struct api_key *key, bool merchant_active, int64_t now_us)
+{
+    if (key->revoked_us != 0) {
+        return "revoked";
+    }
+    if (key->expires_us != 0 && key->expires_us <= now_us) {
+        return "expired";
+    }
+    return merchant_active ? "active" : "inactive";
+}
+
 enum errc api_key_search(struct db *db, const char *id_or_prefix, struct arena *arena, struct api_key *keys,
                          size_t max, size_t *count, struct err *err)
 {

@@ -27,6 +27,13 @@ struct api_key_owner {
 enum errc api_key_find(struct db *db, const uint8_t hash[32], struct arena *arena, struct api_key *key,
                        struct api_key_owner *owner, struct err *err) MUST_CHECK;
 
+// By its id. ERR_NOT_FOUND.
+enum errc api_key_get(struct db *db, const struct uuid *id, struct arena *arena, struct api_key *key,
+                      struct err *err) MUST_CHECK;
+// Whether its requests are accepted, and why not: "active", "revoked", "expired", or "inactive", as its
+// merchant is.
+const char *api_key_state(const struct api_key *key, bool merchant_active, int64_t now_us);
+
 // Finds keys by id (UUID text) or prefix: at most `max`, newest first.
 enum errc api_key_search(struct db *db, const char *id_or_prefix, struct arena *arena, struct api_key *keys,
                          size_t max, size_t *count, struct err *err) MUST_CHECK;

@@ -77,12 +77,17 @@ static enum errc append(struct db *db, const uint8_t pepper[32], const struct au
         DB_I64(row.created_us), DB_BYTES(mac, sizeof mac));
 }
 
+// The head itself cannot be the lock: whoever waits for it would get it, and not the one after it.
+enum errc audit_lock(struct db *db, struct err *err)
+{
+    return db_lock(db, err, "SELECT 1 FROM meta WHERE name = $1" LOCKED, DB_STR("audit_log"));
+}
+
 enum errc audit_append_all(struct db *db, const uint8_t pepper[32], const struct audit_entry *entries,
                            size_t count, int64_t now_us, struct err *err)
 {
     struct audit_head head;
-    // The head itself cannot be the lock: whoever waits for it would get it, and not the one after it.
-    enum errc rc = db_lock(db, err, "SELECT 1 FROM meta WHERE name = $1" LOCKED, DB_STR("audit_log"));
+    enum errc rc = audit_lock(db, err);
     if (rc == OK) {
         rc = audit_head_read(db, &head, err);
     }

@@ -15,6 +15,9 @@ struct audit_entry {
     const char *metadata_json; // NULL: {}
 };
 
+// Locks the log until the transaction ends: no other node can append. Appending does it too.
+enum errc audit_lock(struct db *db, struct err *err) MUST_CHECK;
+
 // Appends a row. Call it in a write transaction, and late: until that ends, no other node can append.
 enum errc audit_append(struct db *db, const uint8_t pepper[32], const struct audit_entry *entry,
                        int64_t now_us, struct err *err) MUST_CHECK;

@@ -100,18 +100,16 @@ enum errc merchants_clock_set_back(struct db *db, int64_t now_us, struct err *er
                   DB_I64(now_us + WEBHOOK_SECRETS_OVERLAP_US));
 }
 
-enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
-                              bool *changed, struct err *err)
+enum errc merchant_update(struct db *db, const struct merchant *row, struct err *err)
 {
-    int64_t count = 0;
-    enum errc rc =
-        db_run(db, &count, err,
-               "UPDATE merchants SET is_active = $2, updated_us = $3 WHERE id = $1 AND is_active <> $2",
-               DB_ID(id), DB_I64(active), DB_I64(now_us));
-    if (rc == OK) {
-        *changed = count > 0;
-    }
-    return rc;
+    return db_run(db, NULL, err,
+                  "UPDATE merchants SET name = $2, is_active = $3, updated_us = $4 WHERE id = $1",
+                  DB_ID(&row->id), DB_STR(row->name), DB_I64(row->is_active), DB_I64(row->updated_us));
+}
+
+const char *merchant_role(const struct merchant *merchant)
+{
+    return merchant->is_admin ? ROLE_ADMIN : ROLE_MERCHANT;
 }
 
 enum errc merchant_list(struct db *db, bool admins, struct arena *arena, struct merchant *merchants,

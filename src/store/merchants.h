@@ -36,9 +36,11 @@ enum errc merchant_update_webhook(struct db *db, const struct merchant *row, str
 // long from now.
 enum errc merchants_clock_set_back(struct db *db, int64_t now_us, struct err *err) MUST_CHECK;
 
-// *changed is false if it was so already.
-enum errc merchant_set_active(struct db *db, const struct uuid *id, bool active, int64_t now_us,
-                              bool *changed, struct err *err) MUST_CHECK;
+// Writes the name, is_active and updated_us of a merchant that the transaction has locked.
+enum errc merchant_update(struct db *db, const struct merchant *row, struct err *err) MUST_CHECK;
+
+// "admin" or "merchant".
+const char *merchant_role(const struct merchant *merchant);
 
 // The merchants, and the admins if these are wanted, oldest first: *count of them in the array, at most
 // `max`; *more says whether there are others.

@@ -74,6 +74,18 @@ def test_a_merchant_already_in_that_state_is_not_changed(place):
     assert place.audit().count("merchant.updated") == 1
 
 
+def test_a_merchant_gets_another_name(place):
+    shop = place.json("createmerchant", "--name", "shop")
+    place.json("createmerchant", "--name", "other")
+    assert place.json("updatemerchant", "--merchant", "shop", "--name", "corner shop", "--active", "false") == {
+        "id": shop["id"], "name": "corner shop", "is_active": False}
+    assert "is already taken" in place.refused("updatemerchant", "--merchant", shop["id"], "--name", "other")
+    assert "must not look like an ID" in place.refused("updatemerchant", "--merchant", shop["id"], "--name", uuid.uuid4(), status=2)
+    assert [merchant["name"] for merchant in place.json("listmerchants")] == ["corner shop", "other"]
+    noted = place.sql("SELECT metadata FROM audit_log WHERE event_type = 'merchant.updated'")
+    assert [json.loads(metadata) for metadata, in noted] == [{"name": "corner shop", "name_before": "shop", "is_active": False}]
+
+
 def test_the_merchant_and_the_change_must_be_given(place):
     shops = [place.json("createmerchant", "--name", name) for name in ("shop", "other")]
     place.sql("UPDATE merchants SET name = 'shop'")
@@ -82,7 +94,7 @@ def test_the_merchant_and_the_change_must_be_given(place):
     assert "no merchant named" in place.refused("updatemerchant", "--merchant", "shops", "--active", "false")
     assert "true or false" in place.refused("updatemerchant", "--merchant", shops[0]["id"], "--active", "no", status=2)
     assert "--merchant is missing" in place.refused("updatemerchant", "--active", "false", status=2)
-    assert "--active is missing" in place.refused("updatemerchant", "--merchant", shops[0]["id"], status=2)
+    assert "--active or --name is missing" in place.refused("updatemerchant", "--merchant", shops[0]["id"], status=2)
     assert "merchant.updated" not in place.audit()
 
 
