@@ -81,6 +81,7 @@ static enum errc check_key(struct request *request, struct tx *tx, struct api_ke
     // The key is one of ours, even if it is refused below. Before this, its prefix is only what was sent.
     (void)snprintf(request->principal.prefix, sizeof(request->principal.prefix), "%s", key->prefix);
     request->principal.own_merchant_id = key->merchant_id;
+    request->principal.key_id = key->id;
     if (key->revoked_us != 0) {
         return refuse(request, "auth.failed", "the API key was revoked", err);
     }
@@ -91,6 +92,17 @@ static enum errc check_key(struct request *request, struct tx *tx, struct api_ke
         return refuse(request, "auth.merchant_inactive", "the merchant of this API key is not active", err);
     }
     return OK;
+}
+
+static enum errc check_admin(struct request *request, struct err *err)
+{
+    if (!request->principal.is_admin) {
+        request->auth_event = "auth.scope_denied";
+        return err_set(err, ERR_FORBIDDEN, "only an admin's key may do this");
+    }
+    return request->acting_for == NULL
+               ? OK
+               : err_set(err, ERR_BAD_REQUEST, "here an admin acts for no merchant: leave X-Merchant-Id out");
 }
 
 // Only an admin may name the merchant it acts for, and must unless the route allows any.
@@ -145,5 +157,5 @@ enum errc auth_check(struct request *request, struct tx *tx, struct err *err)
         return err_set(err, ERR_AUTH_INSUFFICIENT_SCOPE, "the API key lacks the scope %s",
                        scopes_format(request->arena, wanted));
     }
-    return choose_merchant(request, tx, err);
+    return request->route->admins_only ? check_admin(request, err) : choose_merchant(request, tx, err);
 }

@@ -65,6 +65,22 @@ enum errc webhook_test_work(struct request *request, struct tx *tx, struct err *
 void audit_logs_read(struct request *request);
 enum errc audit_logs_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
+// admin_keys.c
+void admin_keys_read(struct request *request);
+enum errc admin_keys_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+void admin_key_create_read(struct request *request);
+enum errc admin_key_create_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+void admin_key_revoke_read(struct request *request);
+enum errc admin_key_revoke_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+
+// admin_merchants.c
+void admin_merchants_read(struct request *request);
+enum errc admin_merchants_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+void admin_merchant_create_read(struct request *request);
+enum errc admin_merchant_create_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+void admin_merchant_update_read(struct request *request);
+enum errc admin_merchant_update_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+
 // merchant.c
 enum errc merchant_me_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 void webhook_put_read(struct request *request);

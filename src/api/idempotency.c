@@ -76,6 +76,18 @@ static enum errc answer_open(struct request *request, struct tx *tx, const struc
                                         "the first request with this Idempotency-Key is still in progress");
 }
 
+static enum errc answer_present(struct request *request, struct tx *tx, const struct idempotent_kind *kind,
+                                const struct uuid *id, struct err *err)
+{
+    struct json_writer json = render_success(request->arena);
+    enum errc rc = kind->render(request, tx, id, &json, err);
+    if (rc == OK) {
+        request_answer(request, 201, &json);
+        request->replayed = true;
+    }
+    return rc;
+}
+
 enum errc idempotency_answer_repeat(struct request *request, struct tx *tx,
                                     const struct idempotent_kind *kind, const bool *livemode, bool *repeated,
                                     struct err *err)
@@ -88,6 +100,9 @@ enum errc idempotency_answer_repeat(struct request *request, struct tx *tx,
     if (!crypto_equal(key.request_hash, request->request_hash, sizeof(key.request_hash))) {
         return err_set(err, ERR_IDEMPOTENCY_KEY_REUSED,
                        "this Idempotency-Key was already used for a different request");
+    }
+    if (kind->op_kind == NULL) {
+        return answer_present(request, tx, kind, &key.subject_id, err);
     }
     const struct uuid *reply_id = uuid_is_nil(&key.reply_id) ? &key.subject_id : &key.reply_id;
     rc = answer_stored(request, tx, reply_id, err);
@@ -105,13 +120,7 @@ enum errc idempotency_answer_repeat(struct request *request, struct tx *tx,
     if (rc != OK || request->replayed) {
         return rc;
     }
-    struct json_writer json = render_success(request->arena);
-    rc = kind->render(request, tx, &key.subject_id, &json, err); // the stored bytes were pruned
-    if (rc == OK) {
-        request_answer(request, 201, &json);
-        request->replayed = true;
-    }
-    return rc;
+    return answer_present(request, tx, kind, &key.subject_id, err); // the stored bytes were pruned
 }
 
 enum errc idempotency_record_key(struct request *request, struct tx *tx, const struct idempotent_kind *kind,

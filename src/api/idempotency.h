@@ -8,7 +8,7 @@
 // A kind of resource whose creation takes an Idempotency-Key.
 struct idempotent_kind {
     const char *name;              // of its keys, in the database
-    const struct op_kind *op_kind; // creates it, and has the first answer
+    const struct op_kind *op_kind; // creates it, and has the first answer; NULL: the request itself does
     // Writes the members of the resource as it is now.
     enum errc (*render)(struct request *request, struct tx *tx, const struct uuid *id,
                         struct json_writer *json, struct err *err);
@@ -26,9 +26,9 @@ void idempotency_hash(struct request *request, struct json_writer *fields);
 
 // Answers a request whose key was used before in this mode (NULL: in either that its API key may see): with
 // the first answer again, or with the resource as it is now where the answer's bytes were pruned or it never
-// had one. While the operation has no answer, and the first request may still be waiting for it, the kind
-// decides. Otherwise *repeated is false, also where the request has no key. ERR_IDEMPOTENCY_KEY_REUSED: the
-// key was used for another request. ERR_IDEMPOTENCY_IN_PROGRESS.
+// had one, as where no operation makes it. While the operation has no answer, and the first request may still
+// be waiting for it, the kind decides. Otherwise *repeated is false, also where the request has no key.
+// ERR_IDEMPOTENCY_KEY_REUSED: the key was used for another request. ERR_IDEMPOTENCY_IN_PROGRESS.
 enum errc idempotency_answer_repeat(struct request *request, struct tx *tx,
                                     const struct idempotent_kind *kind, const bool *livemode, bool *repeated,
                                     struct err *err) MUST_CHECK;

@@ -120,6 +120,16 @@ static void read_by_month(struct request *request, const struct filter *filter, 
                   DB_I64(time_month(request->now_us)));
 }
 
+static void read_flag(struct request *request, const struct filter *filter, const char *text)
+{
+    bool wanted = text_equal(text, "true");
+    if (!wanted && !text_equal(text, "false")) {
+        field_error(request, filter->name, "must be true or false");
+    } else {
+        where(request, filter, DB_I64(wanted));
+    }
+}
+
 static void read_livemode(struct request *request, const struct filter *filter, const char *text)
 {
     struct listing_input *input = request->input;
@@ -164,6 +174,9 @@ static void read_filter(struct request *request, const struct filter *filter, co
         break;
     case FILTER_BY_MONTH:
         read_by_month(request, filter, text);
+        break;
+    case FILTER_FLAG:
+        read_flag(request, filter, text);
         break;
     case FILTER_LIVEMODE:
         read_livemode(request, filter, text);

@@ -21,10 +21,11 @@ struct route;
 
 #define REQUEST_HEADERS_MAX 8
 
-// Who sent the request. own_merchant_id and prefix are also known of a key of ours that was refused.
+// Who sent the request. own_merchant_id, key_id and prefix are also known of a key of ours that was refused.
 struct principal {
     struct uuid merchant_id;     // it acts for this one
     struct uuid own_merchant_id; // the key's
+    struct uuid key_id;
     bool is_admin;
     bool livemode; // a live key sees both modes, a test key only test objects
     uint32_t scopes;

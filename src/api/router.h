@@ -28,6 +28,7 @@ struct route {
     // See struct request_step.
     void (*ahead)(struct request *request, struct tx *tx);
     bool any_merchant; // an admin need not name a merchant
+    bool admins_only;  // only an admin's key may, and it acts for no merchant
 };
 
 // The route of a method and path. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with *allow in the arena. *param: the

@@ -139,3 +139,32 @@ enum errc api_key_revoke(struct db *db, const struct uuid *id, int64_t now_us, b
     }
     return rc;
 }
+
+// --- the list
+
+void api_key_read(struct db_rows *rows, struct arena *arena, struct api_key *key, bool *merchant_active)
+{
+    read_row(rows, arena, key);
+    *merchant_active = db_bool(rows, COLUMN_COUNT(COLUMNS));
+}
+
+static const struct filter filters[] = {
+    {"merchant_id", FILTER_ID, "merchant_id = :value", NULL, REACH_OWNER},
+    {"prefix", FILTER_TEXT, "prefix = :value"},
+    {"revoked", FILTER_FLAG, "(CASE WHEN revoked_us IS NULL THEN 0 ELSE 1 END) = :value"},
+    {"livemode", FILTER_LIVEMODE},
+    {"since", FILTER_SINCE},
+    {"until", FILTER_UNTIL},
+    {NULL},
+};
+
+const struct listing api_key_listing = {
+    .name = "api_keys",
+    .table = "api_keys",
+    .columns =
+        COLUMN_NAMES(COLUMNS) ", (SELECT m.is_active FROM merchants m WHERE m.id = api_keys.merchant_id)"
+                              " AS merchant_active",
+    .owner = "merchant_id = :owner",
+    .has_modes = true,
+    .filters = filters,
+};

@@ -1,7 +1,7 @@
 // API keys as stored: a keyed hash, never the key.
 #pragma once
 
-#include "store/db.h"
+#include "store/listing.h"
 
 struct api_key {
     struct uuid id;
@@ -43,3 +43,8 @@ enum errc api_key_list(struct db *db, const struct uuid *merchant_id, struct are
 // *changed is false if it was revoked already.
 enum errc api_key_revoke(struct db *db, const struct uuid *id, int64_t now_us, bool *changed,
                          struct err *err) MUST_CHECK;
+
+// Keys as an admin lists them.
+extern const struct listing api_key_listing;
+// Reads the row that a query in those columns stands on. Text into the arena.
+void api_key_read(struct db_rows *rows, struct arena *arena, struct api_key *key, bool *merchant_active);

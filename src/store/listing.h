@@ -20,6 +20,7 @@ enum filter_form {
     FILTER_SINCE,      // a time; needs no condition
     FILTER_UNTIL,      // a time; needs no condition
     FILTER_BY_MONTH,   // true or false: whether the condition holds for the present month (time_month)
+    FILTER_FLAG,       // true or false, as 1 or 0
     FILTER_LIVEMODE,   // true or false; needs no condition
 };
 

@@ -154,3 +154,28 @@ enum errc merchant_holders(struct db *db, const char *provider_ref, struct uuid 
     }
     return rc;
 }
+
+// --- the list
+
+void merchant_read(struct db_rows *rows, struct arena *arena, struct merchant *merchant)
+{
+    read_row(rows, arena, merchant);
+}
+
+static const struct filter_word roles[] = {{ROLE_ADMIN}, {ROLE_MERCHANT}, {NULL}};
+
+static const struct filter filters[] = {
+    {"role", FILTER_WORD, "role = :value", roles},
+    {"is_active", FILTER_FLAG, "is_active = :value"},
+    {"since", FILTER_SINCE},
+    {"until", FILTER_UNTIL},
+    {NULL},
+};
+
+const struct listing merchant_listing = {
+    .name = "merchants",
+    .table = "merchants",
+    .columns = NAMES,
+    .owner = "id = :owner",
+    .filters = filters,
+};

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/timefmt.h"
-#include "store/db.h"
+#include "store/listing.h"
 
 struct merchant {
     struct uuid id;
@@ -51,6 +51,11 @@ enum errc merchant_list(struct db *db, bool admins, struct arena *arena, struct 
 // different kinds differ, so no merchant appears twice.
 enum errc merchant_holders(struct db *db, const char *provider_ref, struct uuid *merchants, size_t max,
                            size_t *count, struct err *err) MUST_CHECK;
+
+// The merchants and admins as an admin lists them.
+extern const struct listing merchant_listing;
+// Reads the row that a query in those columns stands on. Text into the arena.
+void merchant_read(struct db_rows *rows, struct arena *arena, struct merchant *merchant);
 
 // The merchants and admins of exactly this name, oldest first. Databases of earlier versions may hold a name
 // twice.

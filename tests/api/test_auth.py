@@ -179,11 +179,27 @@ ROUTES = [
     ("POST", "/v1/merchant/webhook/test", {"merchant:write"}),
 ]
 
+# Of admins' keys.
+ADMIN_ROUTES = [
+    ("GET", "/v1/admin/api-keys", {"merchant:read"}),
+    ("POST", "/v1/admin/api-keys", {"merchant:write"}),
+    ("POST", f"/v1/admin/api-keys/{uuid.uuid4()}/revoke", {"merchant:write"}),
+    ("GET", "/v1/admin/merchants", {"merchant:read"}),
+    ("POST", "/v1/admin/merchants", {"merchant:write"}),
+    ("PUT", f"/v1/admin/merchants/{uuid.uuid4()}", {"merchant:write"}),
+]
+
 
 @pytest.mark.parametrize("scope", ALL_SCOPES.split(","))
 def test_a_scope_opens_its_own_routes_and_no_others(guarded, known, scope):
-    api = guarded.api(known.create_key(scope)["key"], X_Forwarded_For=new_address())
-    for method, path, opened_by in ROUTES:
+    opens(guarded.api(known.create_key(scope)["key"], X_Forwarded_For=new_address()), ROUTES, scope)
+    admin = guarded.command_json("createsuperadmin", "--name", "root")["merchant_id"]
+    key = guarded.command_json("createapikey", "--merchant", admin, "--scopes", scope)["key"]
+    opens(guarded.api(key, X_Forwarded_For=new_address()), ADMIN_ROUTES, scope)
+
+
+def opens(api, routes, scope):
+    for method, path, opened_by in routes:
         answer = api.request(method, path, None if method in ("GET", "DELETE") else "{}", idempotency_key="k")
         if scope in opened_by:
             assert answer.status in (200, 201, 404, 409, 422), repr(answer)
@@ -193,7 +209,7 @@ def test_a_scope_opens_its_own_routes_and_no_others(guarded, known, scope):
 
 
 def test_every_route_that_needs_a_scope_is_asked_for_it(openapi):
-    asked = {openapi.operation(method, path).id for method, path, _ in ROUTES}
+    asked = {openapi.operation(method, path).id for method, path, _ in ROUTES + ADMIN_ROUTES}
     left_out = {operation.id for operation in openapi.operations if operation.said["security"]} - asked
     assert not left_out
 

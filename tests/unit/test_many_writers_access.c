@@ -1,6 +1,7 @@
 // Two nodes at the same moment: merchants and API keys.
 #include "many_writers.h"
 
+#include "domain/scopes.h"
 #include "op/state/access_change.h"
 
 #define ENTRIES "SELECT count(*) FROM audit_log"
@@ -108,6 +109,34 @@ static void a_key_is_revoked_once(void **state)
     deed_end(&second);
 }
 
+// --- a request that is sent twice
+
+static struct deed create_key_deed(struct fixture *f)
+{
+    char id[UUID_TEXT_BYTES];
+    char body[200];
+    uuid_format(&f->merchant_id, id);
+    (void)snprintf(body, sizeof(body),
+                   "{\"merchant_id\":\"%s\",\"scopes\":[\"payments:read\"],\"livemode\":false}", id);
+    struct caller *caller = caller_new(f, "once", NULL, body, admin_key_create_read);
+    caller->request.principal.scopes = SCOPE_ALL;
+    return (struct deed){.caller = caller, .work = admin_key_create_work};
+}
+
+static void a_request_that_two_nodes_get_makes_one_key(void **state)
+{
+    struct fixture *f = *state;
+    struct deed first = create_key_deed(f);
+    struct deed second = create_key_deed(f);
+    assert_int_equal(at_once(f, &first, &second), OK);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM api_keys"), 1);
+    assert_true(second.caller->request.replayed);
+    assert_non_null(strstr(first.caller->request.reply, "\"key\":\"sk_test_"));
+    assert_non_null(strstr(second.caller->request.reply, "\"key\":null"));
+    deed_end(&first);
+    deed_end(&second);
+}
+
 int main(void)
 {
     SKIP_WITHOUT_NODES();
@@ -116,6 +145,7 @@ int main(void)
         TEST(a_new_merchant_does_not_get_a_name_that_another_is_given),
         TEST(a_merchant_is_deactivated_once_and_keeps_its_new_name),
         TEST(a_key_is_revoked_once),
+        TEST(a_request_that_two_nodes_get_makes_one_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
