@@ -257,21 +257,6 @@ void batch_refuse(struct list *jobs, const struct err *err)
     }
 }
 
-// A job that lost a conflict with another connection's transaction has changed nothing. It runs again, alone:
-// then it waits for others, and others wait for it, only as long as it takes by itself.
-static void run_losers(const struct batch_source *source, struct db *db, struct list *jobs)
-{
-    LIST_EACH_SAFE(jobs, link, after)
-    {
-        struct store_job *job = job_of(link);
-        int met = 0; // another's row, in a run alone: the first time it may just have been committed
-        for (int tries = 1; db_lost_conflict(job->result) && tries < db->driver->tries && met < 2; tries++) {
-            batch_alone(source, db, job);
-            met += job->result == ERR_EXISTS;
-        }
-    }
-}
-
 static enum errc run_all(const struct batch_source *source, struct db *db, struct list *jobs, struct err *err)
 {
     if (jobs->next->next != jobs) {
@@ -287,7 +272,7 @@ static enum errc run_all(const struct batch_source *source, struct db *db, struc
 }
 
 // A connection that was lost may have been so for long, unnoticed: the jobs run again on a new one.
-void batch_write(const struct batch_source *source, struct db *db, struct list *jobs)
+void batch_write(const struct batch_source *source, struct db *db, struct list *jobs, struct list *losers)
 {
     REQUIRE(!list_empty(jobs));
     struct err err = {0};
@@ -299,7 +284,22 @@ void batch_write(const struct batch_source *source, struct db *db, struct list *
         // Jobs that failed by themselves are refused too: they may have seen what an earlier job wrote.
         batch_refuse(jobs, &err);
     }
-    run_losers(source, db, jobs);
+    LIST_EACH_SAFE(jobs, link, after)
+    {
+        if (db->driver->tries > 1 && db_lost_conflict(job_of(link)->result)) {
+            list_remove(link);
+            list_append(losers, link);
+        }
+    }
+}
+
+void batch_write_loser(const struct batch_source *source, struct db *db, struct store_job *job)
+{
+    int met = 0; // another's row, in a run alone: the first time it may just have been committed
+    for (int tries = 1; db_lost_conflict(job->result) && tries < db->driver->tries && met < 2; tries++) {
+        batch_alone(source, db, job);
+        met += job->result == ERR_EXISTS;
+    }
 }
 
 // A failure of the database may have ended the transaction, so the next job gets a new one.

@@ -17,8 +17,13 @@ struct batch_source {
 
 // Runs the jobs (linked by task.link, at least one) in one write transaction and sets their results. A job
 // that fails undoes only itself. If the transaction fails, every job gets ERR_STORE or ERR_STORE_BUSY and the
-// reason. Blocking.
-void batch_write(const struct batch_source *source, struct db *db, struct list *jobs);
+// reason. Moves those that lost a conflict with another connection's transaction to the end of `losers`, if
+// they may run again. Blocking.
+void batch_write(const struct batch_source *source, struct db *db, struct list *jobs, struct list *losers);
+
+// A job that lost a conflict has changed nothing. It runs again, alone: then it waits for others, and others
+// wait for it, only as long as it takes by itself. Sets its result. Blocking, for seconds.
+void batch_write_loser(const struct batch_source *source, struct db *db, struct store_job *job);
 
 // Runs the jobs, which only read, in one transaction, until they have taken 1 ms together, and sets their
 // results. Moves those that ran to the end of `finished`, at least one, and returns their number. What fails

@@ -78,23 +78,47 @@ bool store_in_place(struct store *store)
     return store->is_in_place;
 }
 
+static void post_written(struct store *store, struct list *jobs)
+{
+    LIST_EACH_SAFE(jobs, link, after)
+    {
+        atomic_fetch_sub(&store->waiting, 1);
+    }
+    post_all(store, jobs);
+}
+
+// Nobody else waits for those that lost a conflict.
+static void write_losers(struct writer *writer, struct list *losers)
+{
+    struct list *link;
+    while ((link = list_take_first(losers)) != NULL) {
+        struct list one;
+        list_init(&one);
+        list_append(&one, link);
+        batch_write_loser(&writer->store->source, writer->worker.db,
+                          CONTAINER_OF(CONTAINER_OF(link, struct task, link), struct store_job, task));
+        post_written(writer->store, &one);
+    }
+}
+
 void *store_write_jobs(void *argument)
 {
     struct worker *worker = argument;
     struct writer *writer = worker->context;
     struct store *store = writer->store;
     struct list batch;
+    struct list losers;
     list_init(&batch);
-    size_t count;
-    while ((count = job_queue_take(&writer->jobs, &batch, store->options.batch_max, 1)) > 0) {
+    list_init(&losers);
+    while (job_queue_take(&writer->jobs, &batch, store->options.batch_max, 1) > 0) {
         struct err err = {0};
         if (in_place(store, &err) == OK) {
-            batch_write(&store->source, worker->db, &batch);
+            batch_write(&store->source, worker->db, &batch, &losers);
         } else {
             batch_refuse(&batch, &err);
         }
-        atomic_fetch_sub(&store->waiting, count);
-        post_all(store, &batch);
+        post_written(store, &batch);
+        write_losers(writer, &losers);
         checkpointer_tend(&store->checkpointer, worker->db);
     }
     return NULL;

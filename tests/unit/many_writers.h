@@ -3,6 +3,7 @@
 // or has ended. Without the lock the other would decide by rows that are about to change.
 #pragma once
 
+#include "batch_all.h"
 #include "inbound_fixture.h"
 #include "op_setup.h"
 
@@ -193,7 +194,7 @@ static inline enum errc deed_alone(struct deed *deed, struct fixture *f)
     deed_begin(deed, f);
     list_append(&jobs, &deed->job.task.link);
     kept_rows_start(db);
-    batch_write(&source, db, &jobs);
+    batch_all(&source, db, &jobs);
     kept_rows_stop(db);
     db->driver->close(db);
     return deed->job.result;

@@ -1,4 +1,5 @@
 // Which jobs share a transaction's fate: run directly, without threads.
+#include "batch_all.h"
 #include "database_fixture.h"
 
 #include "store/batch.h"
@@ -127,7 +128,7 @@ static void a_job_that_meets_damage_fails_alone_whatever_it_says(void **state)
     add(&jobs, &inserts[0], 1, THEN_OK);
     add(&jobs, &inserts[1], 2, THEN_MEET_DAMAGE);
     add(&jobs, &inserts[2], 3, THEN_OK);
-    batch_write(&source, fixture->db, &jobs);
+    batch_all(&source, fixture->db, &jobs);
     assert_int_equal(inserts[0].job.result, OK);
     assert_int_equal(inserts[1].job.result, ERR_STORE);
     assert_string_equal(inserts[1].job.err.message,
@@ -147,7 +148,7 @@ static void a_failing_job_undoes_only_itself(void **state)
     add(&jobs, &inserts[2], 1, THEN_OK); // is there already
     add(&jobs, &inserts[3], 2, THEN_OK); // was undone
     add(&jobs, &inserts[4], 3, THEN_REFUSE);
-    batch_write(&source, fixture->db, &jobs);
+    batch_all(&source, fixture->db, &jobs);
     const enum errc expected[] = {OK, ERR_CONFLICT, ERR_EXISTS, OK, ERR_CONFLICT};
     for (size_t i = 0; i < COUNT_OF(inserts); i++) {
         assert_int_equal(inserts[i].job.result, expected[i]);
@@ -168,7 +169,7 @@ static void expect_runs(struct fixture *fixture, const bool refused[4], const in
     for (size_t i = 0; i < COUNT_OF(inserts); i++) {
         add(&jobs, &inserts[i], before + (int64_t)i, refused[i] ? THEN_REFUSE : THEN_OK);
     }
-    batch_write(&source, fixture->db, &jobs);
+    batch_all(&source, fixture->db, &jobs);
     for (size_t i = 0; i < COUNT_OF(inserts); i++) {
         assert_int_equal(inserts[i].job.result, refused[i] ? ERR_CONFLICT : OK);
         assert_int_equal(inserts[i].runs, runs[i]);
@@ -214,7 +215,7 @@ static void if_a_job_fails_before_it_writes_none_runs_again(void **state)
         add(&jobs, &inserts[i], (int64_t)i, THEN_OK);
     }
     inserts[1].refuse_at_once = true;
-    batch_write(&source, fixture->db, &jobs);
+    batch_all(&source, fixture->db, &jobs);
     for (size_t i = 0; i < COUNT_OF(inserts); i++) {
         assert_int_equal(inserts[i].job.result, i == 1 ? ERR_CONFLICT : OK);
         assert_int_equal(inserts[i].runs, 1);
@@ -249,7 +250,7 @@ static void leases_of_a_run_that_was_undone_are_ended(void **state)
     list_init(&jobs);
     add(&jobs, &inserts[0], 1, THEN_OK);
     add(&jobs, &inserts[1], 2, THEN_REFUSE);
-    batch_write(&source, fixture->db, &jobs);
+    batch_all(&source, fixture->db, &jobs);
     for (size_t i = 0; i < COUNT_OF(inserts); i++) {
         inserts[i].job.done = forget;
         batch_finish(&inserts[i].job, &listener);
@@ -268,13 +269,13 @@ static void a_failing_job_alone_leaves_nothing(void **state)
     struct insert insert;
     list_init(&jobs);
     add(&jobs, &insert, 1, THEN_REFUSE);
-    batch_write(&source, fixture->db, &jobs);
+    batch_all(&source, fixture->db, &jobs);
     assert_int_equal(insert.job.result, ERR_CONFLICT);
     assert_int_equal(durable_rows(fixture), 0);
 
     list_init(&jobs);
     add(&jobs, &insert, 1, THEN_OK);
-    batch_write(&source, fixture->db, &jobs);
+    batch_all(&source, fixture->db, &jobs);
     assert_int_equal(insert.job.result, OK);
     assert_int_equal(durable_rows(fixture), 1);
 }
@@ -288,7 +289,7 @@ static void expect_all_lost(struct fixture *fixture, int then, int last, const c
     add(&jobs, &inserts[0], 1, THEN_OK);
     add(&jobs, &inserts[1], 2, then);
     add(&jobs, &inserts[2], 3, last);
-    batch_write(&source, fixture->db, &jobs);
+    batch_all(&source, fixture->db, &jobs);
     for (size_t i = 0; i < COUNT_OF(inserts); i++) {
         assert_int_equal(inserts[i].job.result, ERR_STORE);
         assert_int_equal(inserts[i].job.err.code, ERR_STORE);
@@ -299,7 +300,7 @@ static void expect_all_lost(struct fixture *fixture, int then, int last, const c
     list_init(&jobs);
     add(&jobs, &inserts[0], 1, THEN_OK);
     add(&jobs, &inserts[1], 2, THEN_OK);
-    batch_write(&source, fixture->db, &jobs);
+    batch_all(&source, fixture->db, &jobs);
     assert_int_equal(inserts[0].job.result, OK);
     assert_int_equal(inserts[1].job.result, OK);
     assert_int_equal(durable_rows(fixture), 2);
@@ -331,7 +332,7 @@ static void expect_lost_alone(struct fixture *fixture, int then)
     struct insert insert;
     list_init(&jobs);
     add(&jobs, &insert, 1, then);
-    batch_write(&source, fixture->db, &jobs);
+    batch_all(&source, fixture->db, &jobs);
     assert_int_equal(insert.job.result, ERR_STORE);
     assert_int_equal(insert.job.err.code, ERR_STORE);
     assert_int_equal(durable_rows(fixture), 0);

@@ -1,5 +1,6 @@
 // Reads that are asked ahead of a batch: every job sees what those before it wrote, as if it had read by
 // itself.
+#include "batch_all.h"
 #include "database_fixture.h"
 
 #include <pthread.h>
@@ -99,7 +100,7 @@ static int teardown_things(void **state)
 
 static void run(struct fixture *f, struct list *jobs)
 {
-    batch_write(&source, f->db, jobs);
+    batch_all(&source, f->db, jobs);
     LIST_EACH_SAFE(jobs, link, after)
     {
         struct addition *addition = CONTAINER_OF(link, struct addition, job.task.link);
@@ -178,7 +179,7 @@ static void a_question_that_fails_fails_no_other_job(void **state)
     list_init(&jobs);
     add(&jobs, &additions[0], 3, true); // there is no such row
     add(&jobs, &additions[1], 2, true);
-    batch_write(&source, f->db, &jobs);
+    batch_all(&source, f->db, &jobs);
     assert_int_equal(additions[0].job.result, ERR_NOT_FOUND);
     assert_int_equal(additions[1].job.result, OK);
     assert_int_equal(additions[1].seen, 20);
@@ -262,7 +263,7 @@ static void a_job_that_waited_in_a_batch_waits_for_longer_alone(void **state)
     add(&jobs, &additions[0], 1, true);
     add(&jobs, &additions[1], 2, true);
     hold(f, &holder, 2);
-    batch_write(&source, f->db, &jobs);
+    batch_all(&source, f->db, &jobs);
     release(&holder);
     assert_int_equal(additions[0].job.result, OK);
     assert_int_equal(additions[1].job.result, OK);

@@ -25,16 +25,38 @@ static void jobs_come_back_in_order_with_their_results(void **state)
     open_store(fixture, 1);
     hold_writer(fixture, &first);
     for (size_t i = 0; i < COUNT_OF(works); i++) {
-        work_init(&works[i], fixture, STORE_WRITE, i == 5 ? 1 : (int64_t)i); // the sixth repeats a key
+        work_init(&works[i], fixture, STORE_WRITE,
+                  i == 7 ? 1 : (int64_t)i); // the last of the second batch repeats a key
         assert_true(store_submit(fixture->store, &works[i].job));
     }
     gate_open(&fixture->gate);
     inbox_run(&fixture->inbox, 1 + COUNT_OF(works)); // three batches, as four are the most
     assert_int_equal(first.job.result, OK);
     for (size_t i = 0; i < COUNT_OF(works); i++) {
-        assert_int_equal(works[i].job.result, i == 5 ? ERR_EXISTS : OK);
+        assert_int_equal(works[i].job.result, i == 7 ? ERR_EXISTS : OK);
         assert_int_equal(works[i].order, i + 2);
     }
+    close_store(fixture);
+}
+
+// On SQLite none does: nobody else writes.
+static void nobody_waits_for_a_job_that_runs_again_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct work first;
+    struct work again;
+    struct work other;
+    open_store(fixture, 1);
+    hold_writer(fixture, &first);
+    work_init(&again, fixture, STORE_WRITE, first.id);
+    work_init(&other, fixture, STORE_WRITE, 1);
+    assert_true(store_submit(fixture->store, &again.job));
+    assert_true(store_submit(fixture->store, &other.job));
+    gate_open(&fixture->gate);
+    inbox_run(&fixture->inbox, 3);
+    assert_int_equal(again.job.result, ERR_EXISTS);
+    assert_int_equal(other.job.result, OK);
+    assert_int_equal(other.order, store_file(fixture->scratch.database) ? 3 : 2);
     close_store(fixture);
 }
 
@@ -328,6 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(jobs_come_back_in_order_with_their_results),
+        TEST(nobody_waits_for_a_job_that_runs_again_alone),
         TEST(a_batch_is_answered_before_the_next_begins),
         TEST(a_reader_sees_what_was_answered),
         TEST(readers_do_not_wait_for_the_writer_nor_for_each_other),
