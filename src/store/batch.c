@@ -71,8 +71,8 @@ static bool is_after(const struct store_job *a, const struct store_job *b)
     return memcmp(a->subject.bytes, b->subject.bytes, sizeof(a->subject.bytes)) > 0;
 }
 
-// By their subjects. So two connections lock the same rows in the same order, and neither has what the other
-// waits for. Jobs about the same subject keep their order.
+// By their subjects. So two connections mostly lock the same rows in the same order, and neither has what the
+// other waits for. Jobs about the same subject, or about none, keep their order.
 static void order(struct list *jobs)
 {
     struct list ordered;
