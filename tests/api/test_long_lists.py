@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from support import stock
-from support.events import event, intent_of, send_event
+from support.events import dispute_of, event, intent_of, send_event
 from support.background import InBackground
 from support.merchant import Merchant
 from support.waiting import wait_until
@@ -60,6 +60,24 @@ class Refunds:
     @staticmethod
     def add(shop):
         return shop.refund(shop.paid, "0.01")["id"]
+
+
+class Disputes:
+    path = "/v1/disputes"
+    stored_alone = {"until": "2026-01-01"}
+
+    @staticmethod
+    def store(shop, times):
+        of = stock.payment(shop, NEW_YEAR_US)
+        stock.add_payments(shop.server, [of])
+        return stock.add_rows(shop.server, "disputes", [stock.dispute(shop, at_us, of, livemode=livemode)
+                                                        for at_us, livemode in times])
+
+    @classmethod
+    def add(cls, shop):
+        told = event("charge.dispute.updated", dispute_of(shop.paid, "under_review"))
+        send_event(shop.server, told, shop.stripe_webhook_secret)
+        return shop.newest(cls.path)
 
 
 class Cards:
@@ -121,7 +139,7 @@ class PaymentEvents:
         return shop.newest(cls.path.replace("{id}", shop.paid["id"]))
 
 
-LISTS = [Payments, Refunds, Cards, WebhookLogs, AuditLogs, PaymentEvents]
+LISTS = [Payments, Refunds, Disputes, Cards, WebhookLogs, AuditLogs, PaymentEvents]
 
 
 def test_every_list_is_among_these(openapi):

@@ -172,6 +172,21 @@ static void a_dispute_of_a_foreign_payment_leaves_no_row(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM disputes"), 0);
 }
 
+static void a_damaged_row_is_not_read(void **state)
+{
+    struct fixture *f = *state;
+    insert_payment(f, PAYMENT_COMPLETED);
+    report(f, "evt_1", "dp_1", (struct report){"created", 100, "needs_response", NULL});
+    static const char *const damages[] = {"currency = 'none'", "currency = NULL", "amount_minor = -2"};
+    for (size_t i = 0; i < COUNT_OF(damages); i++) {
+        struct dispute found = {0};
+        run_sql(f, "UPDATE disputes SET amount_minor = 5000, currency = 'USD'");
+        run_sql(f, arena_printf(&f->arena, "UPDATE disputes SET %s", damages[i]));
+        assert_int_equal(dispute_by_ref(f->db, &f->merchant_id, false, "dp_1", &f->arena, &found, &f->err),
+                         ERR_STORE);
+    }
+}
+
 static void every_status_that_is_listed_has_its_place(void **state)
 {
     (void)state;
@@ -199,6 +214,7 @@ int main(void)
         IN_TRANSACTION(what_a_report_does_not_say_is_unknown),
         IN_TRANSACTION(a_dispute_of_another_payment_is_ignored),
         IN_TRANSACTION(a_dispute_of_a_foreign_payment_leaves_no_row),
+        IN_TRANSACTION(a_damaged_row_is_not_read),
         cmocka_unit_test(every_status_that_is_listed_has_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,32 @@ static void two_events_complete_a_payment_once(void **state)
     deed_end(&second);
 }
 
+static struct inbound disputed(struct fixture *f, const char *type, const char *status, int64_t created_s)
+{
+    const char *object =
+        arena_printf(&f->arena, "\"id\":\"dp_1\",\"payment_intent\":\"pi_1\",\"status\":\"%s\"", status);
+    struct inbound inbound =
+        verified(f, (struct sent_event){status, type, false, object, NULL, NULL}, &f->merchant_id);
+    inbound.event.created_s = created_s;
+    return inbound;
+}
+
+static void two_events_of_a_dispute_write_one_row_with_the_newer(void **state)
+{
+    struct fixture *f = *state;
+    put_payment(f, payment_of(f, PAYMENT_COMPLETED));
+    const struct inbound newer = disputed(f, "charge.dispute.closed", "lost", 200);
+    const struct inbound older = disputed(f, "charge.dispute.created", "needs_response", 100);
+    struct deed first = event_deed(&newer);
+    struct deed second = event_deed(&older);
+    assert_int_equal(at_once(f, &first, &second), OK);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM disputes"), 1);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM disputes WHERE status = 'lost'"), 1);
+    assert_string_equal(events_of(f, &PAYMENT_ID), "payment.dispute_closed, payment.disputed");
+    deed_end(&first);
+    deed_end(&second);
+}
+
 static void an_event_that_comes_twice_at_once_is_applied_once(void **state)
 {
     struct fixture *f = *state;
@@ -251,6 +277,7 @@ int main(void)
         TEST(a_payment_that_is_captured_is_not_canceled),
         TEST(a_payment_that_is_canceled_is_not_captured),
         TEST(two_events_complete_a_payment_once),
+        TEST(two_events_of_a_dispute_write_one_row_with_the_newer),
         TEST(an_event_that_comes_twice_at_once_is_applied_once),
         TEST(two_requests_with_one_key_make_one_payment),
         TEST(two_payments_of_one_buyer_have_one_customer),

@@ -73,6 +73,13 @@ def refund(merchant, at_us, of, *, livemode):
         "credential_version_id": bytes(16), "updated_us": at_us}
 
 
+def dispute(merchant, at_us, of, *, livemode):
+    """A dispute of this payment's."""
+    row = _owned(merchant, at_us, livemode)
+    return row | {"payment_id": of["id"].bytes, "provider_ref": f"dp_{uuid.UUID(bytes=row['id']).hex}", "status": "lost",
+                  "reported_s": at_us // 1_000_000, "updated_us": at_us}
+
+
 def customer(merchant, at_us, email, *, livemode):
     return _owned(merchant, at_us, livemode) | {"email": email, "body": "", "credential_version_id": bytes(16),
                                                 "gone_us": 0}
