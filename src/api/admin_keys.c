@@ -21,18 +21,20 @@ static void write_time_or_null(struct json_writer *json, const char *name, int64
     }
 }
 
-static void write_key(const struct request *request, struct json_writer *json, const struct api_key *key,
-                      bool merchant_active)
+static void write_key(const struct request *request, struct json_writer *json,
+                      const struct api_key_shown *shown)
 {
+    const struct api_key *key = &shown->key;
     json_write_uuid(json, "id", &key->id);
     json_write_uuid(json, "merchant_id", &key->merchant_id);
     json_write_str(json, "prefix", key->prefix);
     json_write_str(json, "name", key->name);
     scopes_write(json, "scopes", key->scopes);
     json_write_bool(json, "livemode", key->livemode);
-    json_write_str(json, "state", api_key_state(key, merchant_active, request->now_us));
+    json_write_str(json, "state", api_key_state(key, shown->merchant_active, request->now_us));
     write_time_or_null(json, "expires_at", key->expires_us);
     write_time_or_null(json, "revoked_at", key->revoked_us);
+    write_time_or_null(json, "last_used_at", shown->used_us);
     json_write_time(json, "created_at", key->created_us);
 }
 
@@ -47,10 +49,9 @@ static enum errc render_row(struct request *request, struct db_rows *rows, struc
                             struct err *err)
 {
     (void)err;
-    struct api_key key = {0};
-    bool merchant_active = false;
-    api_key_read(rows, request->arena, &key, &merchant_active);
-    write_key(request, json, &key, merchant_active);
+    struct api_key_shown shown = {0};
+    api_key_read(rows, request->arena, &shown);
+    write_key(request, json, &shown);
     return OK;
 }
 
@@ -142,25 +143,15 @@ void admin_key_create_read(struct request *request)
     hash_request(request, input);
 }
 
-// The members of a new key. text NULL: it was shown before.
-static void write_new_key(const struct request *request, struct json_writer *json, const struct api_key *key,
-                          bool merchant_active, const char *text)
-{
-    write_key(request, json, key, merchant_active);
-    json_write_str(json, "key", text);
-}
-
+// The key was shown before.
 static enum errc render_present(struct request *request, struct tx *tx, const struct uuid *id,
                                 struct json_writer *json, struct err *err)
 {
-    struct api_key key = {0};
-    struct merchant merchant = {0};
-    enum errc rc = api_key_get(tx->db, id, request->arena, &key, err);
+    struct api_key_shown shown = {0};
+    enum errc rc = api_key_show(tx->db, id, request->arena, &shown, err);
     if (rc == OK) {
-        rc = merchant_get(tx->db, &key.merchant_id, request->arena, &merchant, err);
-    }
-    if (rc == OK) {
-        write_new_key(request, json, &key, merchant.is_active, NULL);
+        write_key(request, json, &shown);
+        json_write_null(json, "key");
     }
     return rc;
 }
@@ -206,8 +197,10 @@ enum errc admin_key_create_work(struct request *request, struct tx *tx, struct e
         rc = idempotency_record_key(request, tx, &key_kind, livemode, &made->row.id, NULL, err);
     }
     if (rc == OK) {
+        const struct api_key_shown shown = {.key = made->row, .merchant_active = made->merchant.is_active};
         struct json_writer json = render_success(request->arena);
-        write_new_key(request, &json, &made->row, made->merchant.is_active, made->text);
+        write_key(request, &json, &shown);
+        json_write_str(&json, "key", made->text);
         request_answer(request, 201, &json);
     }
     new_key_wipe(made);
@@ -224,28 +217,24 @@ void admin_key_revoke_read(struct request *request)
 enum errc admin_key_revoke_work(struct request *request, struct tx *tx, struct err *err)
 {
     struct uuid id;
-    struct api_key key = {0};
-    struct merchant merchant = {0};
+    struct api_key_shown shown = {0};
     bool changed = false;
     enum errc rc = admin_path_id(request, &id, NO_SUCH_KEY, err);
     if (rc == OK) {
-        rc = api_key_get(tx->db, &id, request->arena, &key, err);
+        rc = api_key_show(tx->db, &id, request->arena, &shown, err);
     }
-    if (rc == OK && key.livemode && !request->principal.livemode) {
+    if (rc == OK && shown.key.livemode && !request->principal.livemode) {
         return err_set(err, ERR_NOT_FOUND, NO_SUCH_KEY);
     }
     if (rc == OK && uuid_equal(&id, &request->principal.key_id)) {
         return err_set(err, ERR_CONFLICT, "an API key cannot revoke itself: use another admin's key");
     }
     if (rc == OK) {
-        rc = access_revoke_key(admin_change(request, tx), &key, &changed, err);
-    }
-    if (rc == OK) {
-        rc = merchant_get(tx->db, &key.merchant_id, request->arena, &merchant, err);
+        rc = access_revoke_key(admin_change(request, tx), &shown.key, &changed, err);
     }
     if (rc == OK) {
         struct json_writer json = render_success(request->arena);
-        write_key(request, &json, &key, merchant.is_active);
+        write_key(request, &json, &shown);
         request_answer(request, 200, &json);
     }
     return rc;

@@ -158,6 +158,9 @@ void request_count_auth(const struct request *request, const char *auth_event)
     bool known = principal->prefix[0] != '\0';
     auth_guard_count(request->api->guard, auth_event, &request->client,
                      known ? &principal->own_merchant_id : NULL, principal->prefix);
+    if (text_equal(auth_event, "auth.success")) {
+        auth_guard_used(request->api->guard, &principal->key_id, request->now_us);
+    }
 }
 
 void request_fail_unauthenticated(struct request *request, struct err *err)

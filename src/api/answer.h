@@ -14,5 +14,5 @@ void request_fail_waiting(struct request *request);
 // With a key that was refused: counted by address, and as a 429 where that address used too many.
 void request_fail_unauthenticated(struct request *request, struct err *err);
 
-// Counts an authentication for audit.
+// Counts an authentication for audit; one that succeeded is a use of its key.
 void request_count_auth(const struct request *request, const char *auth_event);

@@ -20,6 +20,8 @@
 // Entries are kept for months, so strangers may cause only a limited number a day.
 #define STRANGERS_A_DAY 5000
 #define DAY_US (24 * 3600 * US_PER_S)
+// Keys used in one minute; the uses of others are not noted in it.
+#define USED_MAX 10000
 #define WRITE_EVERY_US (60 * US_PER_S)
 
 // What is counted in one entry. Compared as bytes, so all of them are set.
@@ -38,6 +40,14 @@ struct counted {
     int64_t count;
 };
 
+// A key, and when it was last used.
+struct used {
+    struct table_node node;
+    struct list link;
+    struct uuid key_id;
+    int64_t at_us;
+};
+
 struct auth_guard {
     struct loop *loop;
     struct store *store;
@@ -53,6 +63,9 @@ struct auth_guard {
     struct store_job job;
     struct list written; // the entries that the present job writes
     size_t written_count;
+    struct table used;
+    struct list used_order;
+    struct list written_used; // what the present job writes of it
 };
 
 static const char *severity_of(const char *event_type)
@@ -91,7 +104,22 @@ static enum errc run_write(struct store_job *job, struct tx *tx, struct err *err
     {
         entries[count++] = entry_of(&arena, CONTAINER_OF(node, struct counted, link));
     }
-    return audit_append_all(tx->db, guard->keyring->pepper, entries, count, loop_wall_us(guard->loop), err);
+    // This locks the log, so two nodes never note uses at once.
+    enum errc rc =
+        audit_append_all(tx->db, guard->keyring->pepper, entries, count, loop_wall_us(guard->loop), err);
+    LIST_EACH_SAFE(&guard->written_used, node, after)
+    {
+        const struct used *used = CONTAINER_OF(node, struct used, link);
+        rc = rc == OK ? api_key_note_use(tx->db, &used->key_id, used->at_us, err) : rc;
+    }
+    return rc;
+}
+
+static void free_used(struct list *list)
+{
+    for (struct list *node = list_take_first(list); node != NULL; node = list_take_first(list)) {
+        free(CONTAINER_OF(node, struct used, link));
+    }
 }
 
 static void written(struct store_job *job)
@@ -105,6 +133,7 @@ static void written(struct store_job *job)
          node = list_take_first(&guard->written)) {
         free(CONTAINER_OF(node, struct counted, link));
     }
+    free_used(&guard->written_used);
 }
 
 static void write_counts(struct auth_guard *guard)
@@ -117,6 +146,9 @@ static void write_counts(struct auth_guard *guard)
     table_release(&guard->counts);
     guard->counts = TABLE_EMPTY;
     guard->of_strangers = 0;
+    list_splice(&guard->written_used, &guard->used_order);
+    table_release(&guard->used);
+    guard->used = TABLE_EMPTY;
     guard->writing = true;
     guard->job = (struct store_job){.queue = STORE_WRITE, .run = run_write, .done = written};
     store_submit_always(guard->store, &guard->job);
@@ -141,6 +173,8 @@ struct auth_guard *auth_guard_open(struct loop *loop, struct store *store, const
     guard->budget_us = loop_mono_us(loop);
     list_init(&guard->counts_order);
     list_init(&guard->written);
+    list_init(&guard->used_order);
+    list_init(&guard->written_used);
     timer_init(&guard->timer, on_timer);
     timer_start(loop, &guard->timer, WRITE_EVERY_US);
     return guard;
@@ -161,6 +195,8 @@ void auth_guard_free(struct auth_guard *guard)
         free(CONTAINER_OF(node, struct counted, link));
     }
     table_release(&guard->counts);
+    free_used(&guard->used_order);
+    table_release(&guard->used);
     free(guard);
 }
 
@@ -243,6 +279,24 @@ void auth_guard_count(struct auth_guard *guard, const char *event_type, const st
     // Too many merchants at once: one more entry of each type counts all others.
     memset(&key.merchant_id, 0, sizeof(key.merchant_id));
     (void)count_as(guard, &key, true);
+}
+
+void auth_guard_used(struct auth_guard *guard, const struct uuid *key_id, int64_t now_us)
+{
+    struct table_node *node = table_find(&guard->used, key_id, sizeof(*key_id));
+    if (node != NULL) {
+        CONTAINER_OF(node, struct used, node)->at_us = now_us;
+        return;
+    }
+    if (guard->used.count == USED_MAX) {
+        return;
+    }
+    struct used *used = calloc(1, sizeof(*used));
+    REQUIRE(used != NULL);
+    used->key_id = *key_id;
+    used->at_us = now_us;
+    table_insert(&guard->used, &used->node, &used->key_id, sizeof(used->key_id));
+    list_append(&guard->used_order, &used->link);
 }
 
 bool auth_guard_drain(struct auth_guard *guard)

@@ -1,6 +1,6 @@
-// Limits addresses that keep presenting bad keys, and counts authentications for the audit log. Both are kept
-// in a bounded amount of memory. The counts are written once a minute, so requests cannot force a write each.
-// Loop thread.
+// Limits addresses that keep presenting bad keys, counts authentications for the audit log, and notes when
+// keys were last used. All of it is kept in a bounded amount of memory, and written once a minute, so
+// requests cannot force a write each. Loop thread.
 #pragma once
 
 #include "api/request.h"
@@ -21,6 +21,9 @@ int64_t auth_guard_failed(struct auth_guard *guard, const struct address *client
 // together, and those of each merchant, are limited; events over the limit are counted without their address.
 void auth_guard_count(struct auth_guard *guard, const char *event_type, const struct address *client,
                       const struct uuid *merchant_id, const char *key_prefix);
+
+// Notes that a request with this key succeeded at that time (wall clock).
+void auth_guard_used(struct auth_guard *guard, const struct uuid *key_id, int64_t now_us);
 
 // Writes the counts now. True once nothing is left to write.
 bool auth_guard_drain(struct auth_guard *guard);

@@ -72,16 +72,12 @@ enum errc api_key_find(struct db *db, const uint8_t hash[32], struct arena *aren
     return rc;
 }
 
-enum errc api_key_get(struct db *db, const struct uuid *id, struct arena *arena, struct api_key *key,
-                      struct err *err)
+enum errc api_key_note_use(struct db *db, const struct uuid *id, int64_t at_us, struct err *err)
 {
-    DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, "there is no such API key", err,
-                          "SELECT " NAMES " FROM api_keys k WHERE k.id = $1", DB_ID(id));
-    if (rc == OK) {
-        read_row(&rows, arena, key);
-    }
-    return rc;
+    return db_run(db, NULL, err,
+                  "INSERT INTO key_uses (key_id, used_us) VALUES ($1, $2) ON CONFLICT (key_id) DO UPDATE"
+                  " SET used_us = excluded.used_us WHERE key_uses.used_us < excluded.used_us",
+                  DB_ID(id), DB_I64(at_us));
 }
 
 const char *api_key_state(const struct api_key *key, bool merchant_active, int64_t now_us)
@@ -142,10 +138,28 @@ enum errc api_key_revoke(struct db *db, const struct uuid *id, int64_t now_us, b
 
 // --- the list
 
-void api_key_read(struct db_rows *rows, struct arena *arena, struct api_key *key, bool *merchant_active)
+#define SHOWN                                                                                                \
+    COLUMN_NAMES(COLUMNS)                                                                                    \
+    ", (SELECT m.is_active FROM merchants m WHERE m.id = api_keys.merchant_id) AS merchant_active"           \
+    ", (SELECT u.used_us FROM key_uses u WHERE u.key_id = api_keys.id) AS used_us"
+
+void api_key_read(struct db_rows *rows, struct arena *arena, struct api_key_shown *shown)
 {
-    read_row(rows, arena, key);
-    *merchant_active = db_bool(rows, COLUMN_COUNT(COLUMNS));
+    read_row(rows, arena, &shown->key);
+    shown->merchant_active = db_bool(rows, COLUMN_COUNT(COLUMNS));
+    shown->used_us = db_i64(rows, COLUMN_COUNT(COLUMNS) + 1);
+}
+
+enum errc api_key_show(struct db *db, const struct uuid *id, struct arena *arena, struct api_key_shown *shown,
+                       struct err *err)
+{
+    DB_ROWS(rows);
+    enum errc rc = db_one(db, &rows, "there is no such API key", err,
+                          "SELECT " SHOWN " FROM api_keys WHERE id = $1", DB_ID(id));
+    if (rc == OK) {
+        api_key_read(&rows, arena, shown);
+    }
+    return rc;
 }
 
 static const struct filter filters[] = {
@@ -161,9 +175,7 @@ static const struct filter filters[] = {
 const struct listing api_key_listing = {
     .name = "api_keys",
     .table = "api_keys",
-    .columns =
-        COLUMN_NAMES(COLUMNS) ", (SELECT m.is_active FROM merchants m WHERE m.id = api_keys.merchant_id)"
-                              " AS merchant_active",
+    .columns = SHOWN,
     .owner = "merchant_id = :owner",
     .has_modes = true,
     .filters = filters,

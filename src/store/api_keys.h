@@ -27,9 +27,9 @@ struct api_key_owner {
 enum errc api_key_find(struct db *db, const uint8_t hash[32], struct arena *arena, struct api_key *key,
                        struct api_key_owner *owner, struct err *err) MUST_CHECK;
 
-// By its id. ERR_NOT_FOUND.
-enum errc api_key_get(struct db *db, const struct uuid *id, struct arena *arena, struct api_key *key,
-                      struct err *err) MUST_CHECK;
+// Notes that the key was used at that time, unless a later time is noted.
+enum errc api_key_note_use(struct db *db, const struct uuid *id, int64_t at_us, struct err *err) MUST_CHECK;
+
 // Whether its requests are accepted, and why not: "active", "revoked", "expired", or "inactive", as its
 // merchant is.
 const char *api_key_state(const struct api_key *key, bool merchant_active, int64_t now_us);
@@ -45,6 +45,14 @@ enum errc api_key_revoke(struct db *db, const struct uuid *id, int64_t now_us, b
                          struct err *err) MUST_CHECK;
 
 // Keys as an admin lists them.
+struct api_key_shown {
+    struct api_key key;
+    bool merchant_active;
+    int64_t used_us; // when it was last used, to the minute; 0: never
+};
 extern const struct listing api_key_listing;
 // Reads the row that a query in those columns stands on. Text into the arena.
-void api_key_read(struct db_rows *rows, struct arena *arena, struct api_key *key, bool *merchant_active);
+void api_key_read(struct db_rows *rows, struct arena *arena, struct api_key_shown *shown);
+// By its id. ERR_NOT_FOUND.
+enum errc api_key_show(struct db *db, const struct uuid *id, struct arena *arena, struct api_key_shown *shown,
+                       struct err *err) MUST_CHECK;

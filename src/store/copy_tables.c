@@ -8,6 +8,7 @@ const struct copy_table copy_tables[] = {
     {"meta", "name", COPY_NOT_THE_MARK, "WHERE name = 'master_key_id'"},
     {"merchants", "id"},
     {"api_keys", "id"},
+    {"key_uses", "key_id"},
     {"credentials", "id"},
     {"credential_versions", "id"},
     {"customers", "id"},

@@ -305,7 +305,11 @@ static const char step_18[] =
     ") WHERE status <> 'lost';"
     "CREATE UNIQUE INDEX disputes_by_ref ON disputes(provider_ref, merchant_id, livemode);";
 
-const char *const schema_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
-                                    step_7,  step_8,  step_9,  step_10, step_11, step_12,
-                                    step_13, step_14, step_15, step_16, step_17, step_18};
+// When API keys were last used. Not a column of api_keys, whose changes advance the generation.
+static const char step_19[] =
+    "CREATE TABLE key_uses (key_id BLOB PRIMARY KEY, used_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
+const char *const schema_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,
+                                    step_8,  step_9,  step_10, step_11, step_12, step_13, step_14,
+                                    step_15, step_16, step_17, step_18, step_19};
 const size_t schema_step_count = COUNT_OF(schema_steps);

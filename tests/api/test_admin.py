@@ -9,7 +9,7 @@ from support.shape import TIME, UUID7, Either, assert_shape, refused, succeeded
 
 KEYS, MERCHANTS = "/v1/admin/api-keys", "/v1/admin/merchants"
 KEY = {"id": UUID7, "merchant_id": UUID7, "prefix": str, "name": Either(str, None), "scopes": list, "livemode": bool, "state": str,
-       "expires_at": Either(TIME, None), "revoked_at": Either(TIME, None), "created_at": TIME}
+       "expires_at": Either(TIME, None), "revoked_at": Either(TIME, None), "last_used_at": Either(TIME, None), "created_at": TIME}
 MERCHANT = {"id": UUID7, "name": str, "role": str, "is_active": bool, "webhook_url": Either(str, None), "created_at": TIME,
             "updated_at": TIME}
 
@@ -80,7 +80,8 @@ def test_a_new_key_is_shown_once_and_works(server, admin, shop):
     assert_shape(made, KEY)
     assert made | {"id": 0, "created_at": 0} == {
         "id": 0, "merchant_id": shop["id"], "prefix": key[:12], "name": "tills", "scopes": ["payments:read", "merchant:read"],
-        "livemode": True, "state": "active", "expires_at": "2099-01-01T00:00:00Z", "revoked_at": None, "created_at": 0}
+        "livemode": True, "state": "active", "expires_at": "2099-01-01T00:00:00Z", "revoked_at": None, "last_used_at": None,
+        "created_at": 0}
     assert server.api(key).get("/v1/merchant/me", expect=200).data["id"] == shop["id"]
     assert admin.keys(merchant_id=shop["id"]) == [made]
     listed, = server.command_json("listapikeys", "--merchant", shop["id"])
@@ -176,6 +177,17 @@ def test_a_key_expires_and_follows_its_merchant(server, admin, shop):
     refused(elsewhere(server, made["key"]).get("/v1/payments"), 401, "AUTH_INVALID_KEY")
     admin.api.put(f"{MERCHANTS}/{shop['id']}", {"is_active": True}, expect=200)
     succeeded(server.api(made["key"]).get("/v1/payments"))
+
+
+def test_the_last_use_of_a_key_is_shown_once_it_is_written(start_server, nghttpx):
+    admin = Admin(start_server(**nghttpx.settings))
+    shop = admin.create_merchant()
+    used, unused = (admin.create_key(shop["id"]).data for _ in range(2))
+    succeeded(admin.server.api(used["key"]).get("/v1/payments"))
+    admin.server.restart()  # it is written at the end, too
+    shown = {key["id"]: key["last_used_at"] for key in admin.keys(merchant_id=shop["id"])}
+    assert shown[unused["id"]] is None and shown[used["id"]] >= used["created_at"]
+    assert admin.api.post(f"{KEYS}/{used['id']}/revoke", expect=200).data["last_used_at"] == shown[used["id"]]
 
 
 # Merchants

@@ -185,6 +185,59 @@ static void unknown_addresses_fill_only_so_many_entries_a_day(void **state)
     assert_int_equal(sums[1], minutes * 100);
 }
 
+// --- uses of keys
+
+struct uses {
+    int64_t keys;
+    int64_t last_us;
+};
+
+static enum errc read_uses(struct db *db, void *context, struct err *err)
+{
+    (void)err;
+    struct uses *uses = context;
+    uses->keys = database_number(db, "SELECT count(*) FROM key_uses");
+    uses->last_us = database_number(db, "SELECT coalesce(max(used_us), 0) FROM key_uses");
+    return OK;
+}
+
+static void assert_used(struct fixture *f, int64_t keys, int64_t last_us)
+{
+    struct uses uses = {0};
+    struct err err = {0};
+    assert_int_equal(store_run_once(f->scratch.database, read_uses, &uses, &err), OK);
+    assert_int_equal(uses.keys, keys);
+    assert_int_equal(uses.last_us, last_us);
+}
+
+static void use(struct fixture *f, uint8_t n, int64_t at_us)
+{
+    const struct uuid key_id = {.bytes = {n}};
+    auth_guard_count(f->guard, "auth.success", &f->client, NULL, "sk_live_aaaa");
+    auth_guard_used(f->guard, &key_id, at_us);
+}
+
+static void the_last_use_of_a_key_is_written_once_a_minute(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 1000; i++) {
+        use(f, 1, START_US + i);
+    }
+    use(f, 2, START_US);
+    pass_s(f, 59);
+    assert_used(f, 0, 0);
+    pass_s(f, 1);
+    assert_used(f, 2, START_US + 999);
+    use(f, 1, START_US + 5000);
+    pass_s(f, 60);
+    assert_used(f, 2, START_US + 5000);
+    use(f, 1, START_US + 4000); // another node has written a later one
+    assert_false(auth_guard_drain(f->guard));
+    pass_s(f, 1);
+    assert_true(auth_guard_drain(f->guard));
+    assert_used(f, 2, START_US + 5000);
+}
+
 static void an_address_may_fail_ten_times_in_five_minutes(void **state)
 {
     struct fixture *f = *state;
@@ -210,6 +263,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_merchant_leaves_room_for_the_others, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_addresses_fill_only_so_many_entries_a_day, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_last_use_of_a_key_is_written_once_a_minute, setup, teardown),
         cmocka_unit_test_setup_teardown(an_address_may_fail_ten_times_in_five_minutes, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
