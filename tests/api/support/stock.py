@@ -106,6 +106,17 @@ def audit_entry(merchant, at_us):
             "mac": bytes(32)}
 
 
+def api_key(merchant, at_us, *, livemode):
+    row = _owned(merchant, at_us, livemode)
+    return row | {"hash": row["id"] * 2, "prefix": "sk_test_none", "scopes": 1}
+
+
+def merchant(at_us):
+    row_id = uuid7(at_us)
+    return {"id": row_id.bytes, "name": f"stored-{row_id}", "role": "merchant", "is_active": 1, "webhook_stopped": 0,
+            "created_us": at_us, "updated_us": at_us}
+
+
 def history_entry(payment_id, at_us):
     return {"payment_id": uuid.UUID(payment_id).bytes, "id": uuid7(at_us).bytes, "at_us": at_us, "what": "created",
             "status": "pending", "cause": "api"}
