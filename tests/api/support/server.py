@@ -1,9 +1,11 @@
 """The service itself: `paymentsd serve` with a data directory and a port of its own."""
 import json
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -17,9 +19,18 @@ from .waiting import scaled, wait_until
 SANITIZER_REPORT = re.compile(r"(Address|Thread|Leak|Memory)Sanitizer|runtime error: ")
 CLI_TIMEOUT_S = 30
 SHOW_KEYS = ("createapikey", "createsuperadmin")  # once, on stdout
+PORTS = range(10000, 32000)  # below those that the system gives to connections, which would take one during a restart
 
 # Every server that runs: a failing test shows what theirs logged.
 running = []
+
+
+def free_port():
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 class Server:
@@ -34,7 +45,7 @@ class Server:
         self.settings = settings | ({"database": self._made} if self._made else {})
         self.secrets = set()    # must never be shown, nor anything that leaks.py knows by its shape
         self.process = None
-        self.port = 0           # the system's choice at first, then kept over restarts
+        self.port = free_port()  # kept over restarts
         self._seen = 0          # log lines already checked
         self._mark = 0          # log lines before the present test
         running.append(self)
