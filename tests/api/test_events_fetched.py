@@ -123,6 +123,7 @@ def test_refunds_and_disputes_of_the_dashboard_come_once(unlistening, sandbox, r
 
 
 def test_a_customer_deleted_at_the_dashboard_ends_its_cards(unlistening, sandbox):
+    unlistening.pay()  # without payments events are fetched once an hour
     saved = unlistening.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa",
                                                     "customer_email": "payer@shop.example"}, expect=201).data
     customer, = stripe.Customer.list(**at_sandbox(sandbox, unlistening)).data
