@@ -16,6 +16,7 @@
 #include "op/kinds/kinds.h"
 #include "op/state/render.h"
 #include "store/cards.h"
+#include "store/customers.h"
 #include "store/payments.h"
 
 #define METADATA_PAIRS_MAX 40

@@ -1,20 +1,9 @@
-// Queries on customers and cards.
+// Queries on cards.
 #include "store/cards.h"
 
 #include "store/columns.h"
 
 // clang-format off
-#define CUSTOMER_COLUMNS(FIRST, NEXT)                          \
-    FIRST(id,                    ID,   id)                     \
-    NEXT (merchant_id,           ID,   merchant_id)            \
-    NEXT (livemode,              BOOL, livemode)               \
-    NEXT (email,                 TEXT, email)                  \
-    NEXT (body,                  TEXT, body)                   \
-    NEXT (provider_ref,          TEXT, provider_ref)           \
-    NEXT (credential_version_id, ID,   credential_version_id)  \
-    NEXT (gone_us,               I64,  gone_us)                \
-    NEXT (created_us,            I64,  created_us)
-
 #define CARD_FIXED(FIRST, NEXT)                                \
     FIRST(id,                    ID,   id)                     \
     NEXT (merchant_id,           ID,   merchant_id)            \
@@ -46,89 +35,9 @@
     NEXT (fingerprint,     TEXT,        fingerprint)
 // clang-format on
 #define CARD_COLUMNS(FIRST, NEXT) CARD_FIXED(FIRST, NEXT) CARD_CHANGING(NEXT, NEXT)
-#define CUSTOMER_NAMES COLUMN_NAMES(CUSTOMER_COLUMNS)
 #define CARD_NAMES COLUMN_NAMES(CARD_COLUMNS)
 
-#define NO_SUCH_CUSTOMER "no such customer"
 #define NO_SUCH_CARD "no such card"
-
-static void customer_read(struct db_rows *rows, struct arena *arena, struct customer *row)
-{
-    *row = (struct customer){0};
-    COLUMN_READ(CUSTOMER_COLUMNS, rows);
-}
-
-enum errc customer_by_email(struct db *db, const struct uuid *merchant_id, bool livemode, const char *email,
-                            struct arena *arena, struct customer *customer, struct err *err)
-{
-    DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, NO_SUCH_CUSTOMER, err,
-                          "SELECT " CUSTOMER_NAMES " FROM customers WHERE merchant_id = $1 AND livemode = $2"
-                          " AND email = $3 AND gone_us = 0",
-                          DB_ID(merchant_id), DB_I64(livemode), DB_STR(email));
-    if (rc == OK) {
-        customer_read(&rows, arena, customer);
-    }
-    return rc;
-}
-
-enum errc customer_plan_get(struct db *db, const struct uuid *id, struct arena *arena,
-                            struct customer *customer, struct err *err)
-{
-    DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, NO_SUCH_CUSTOMER, err,
-                          "SELECT " CUSTOMER_NAMES " FROM customers WHERE id = $1", DB_ID(id));
-    if (rc == OK) {
-        customer_read(&rows, arena, customer);
-    }
-    return rc;
-}
-
-enum errc customer_get(struct db *db, const struct uuid *id, struct arena *arena, struct customer *customer,
-                       struct err *err)
-{
-    DB_ROWS(rows);
-    enum errc rc = db_one(db, &rows, NO_SUCH_CUSTOMER, err,
-                          "SELECT " CUSTOMER_NAMES " FROM customers WHERE id = $1" LOCKED, DB_ID(id));
-    if (rc == OK) {
-        customer_read(&rows, arena, customer);
-    }
-    return rc;
-}
-
-enum errc customer_by_ref(struct db *db, const struct uuid *merchant_id, bool livemode,
-                          const char *provider_ref, struct arena *arena, struct customer *customer,
-                          struct err *err)
-{
-    DB_ROWS(rows);
-    enum errc rc =
-        db_one(db, &rows, NO_SUCH_CUSTOMER, err,
-               "SELECT " CUSTOMER_NAMES " FROM customers WHERE provider_ref = $1 AND merchant_id = $2"
-               " AND livemode = $3",
-               DB_STR(provider_ref), DB_ID(merchant_id), DB_I64(livemode));
-    if (rc == OK) {
-        customer_read(&rows, arena, customer);
-    }
-    return rc;
-}
-
-enum errc customer_insert(struct db *db, const struct customer *row, struct err *err)
-{
-    return db_run(db, NULL, err, "INSERT INTO customers " COLUMN_INSERT(CUSTOMER_COLUMNS),
-                  COLUMN_VALUES(CUSTOMER_COLUMNS));
-}
-
-enum errc customer_set_ref(struct db *db, const struct uuid *id, const char *provider_ref, struct err *err)
-{
-    return db_run(db, NULL, err, "UPDATE customers SET provider_ref = $2 WHERE id = $1", DB_ID(id),
-                  DB_STR(provider_ref));
-}
-
-enum errc customer_set_gone(struct db *db, const struct uuid *id, int64_t now_us, struct err *err)
-{
-    return db_run(db, NULL, err, "UPDATE customers SET gone_us = $2 WHERE id = $1 AND gone_us = 0", DB_ID(id),
-                  DB_I64(now_us));
-}
 
 enum errc card_insert(struct db *db, const struct card *row, struct err *err)
 {

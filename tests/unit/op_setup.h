@@ -12,6 +12,8 @@
 #include "op/kinds/kinds.h"
 #include "op/kinds/refund.h"
 #include "op/state/card_change.h"
+#include "store/cards.h"
+#include "store/customers.h"
 #include "store/refunds.h"
 
 #define PAYMENT_ID ((struct uuid){.bytes = {0x07, [15] = 1}})

@@ -5,6 +5,7 @@
 
 #include "store/cards.h"
 #include "store/catch_ups.h"
+#include "store/customers.h"
 #include "store/event_feeds.h"
 #include "store/idempotency.h"
 #include "store/inbox.h"

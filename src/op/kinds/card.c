@@ -15,6 +15,7 @@
 #include "op/state/render.h"
 #include "op/state/reply.h"
 #include "store/cards.h"
+#include "store/customers.h"
 
 static enum errc read_rows(struct tx *tx, const struct uuid *card_id, struct arena *arena, struct card *card,
                            struct customer *customer, struct err *err)

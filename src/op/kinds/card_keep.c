@@ -10,6 +10,7 @@
 #include "op/kinds/kinds.h"
 #include "op/state/card_change.h"
 #include "store/cards.h"
+#include "store/customers.h"
 #include "store/payments.h"
 
 static enum errc keep_plan(struct op *op, struct tx *tx, bool *already_done, struct err *err)

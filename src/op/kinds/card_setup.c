@@ -11,6 +11,7 @@
 #include "op/state/render.h"
 #include "op/state/reply.h"
 #include "store/cards.h"
+#include "store/customers.h"
 
 // A set-up that the payer has not finished after this long counts as abandoned.
 #define SETUP_KEPT_US (7 * 24 * 3600 * US_PER_S)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "op/kinds/customer.h"
 #include "store/cards.h"
+#include "store/customers.h"
 #include "store/idempotency.h"
 #include "store/payments.h"
 

@@ -8,8 +8,8 @@
 #include "domain/email.h"
 #include "op/kinds/step.h"
 #include "op/state/card_change.h"
-#include "store/cards.h"
 #include "store/credentials.h"
+#include "store/customers.h"
 
 enum errc customer_find(struct engine *engine, struct tx *tx, const struct customer_owner *owner,
                         struct customer *customer, struct err *err)

@@ -10,6 +10,7 @@
 #include "op/state/render.h"
 #include "op/state/schedule.h"
 #include "store/cards.h"
+#include "store/customers.h"
 #include "store/sealed.h"
 
 // Cards of one call of card_emit_expiring.

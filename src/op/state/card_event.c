@@ -6,6 +6,7 @@
 #include "op/state/card_change.h"
 #include "op/state/schedule.h"
 #include "store/cards.h"
+#include "store/customers.h"
 
 static enum errc find_card_and_mark_saving(struct tx *tx, struct arena *arena, const struct uuid *merchant_id,
                                            const struct provider_event *event, struct card *card,
