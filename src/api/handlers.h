@@ -48,6 +48,11 @@ enum errc refund_get_work(struct request *request, struct tx *tx, struct err *er
 void refund_list_read(struct request *request);
 enum errc refund_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
+// customers.c
+enum errc customer_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+void customer_list_read(struct request *request);
+enum errc customer_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+
 // disputes.c
 enum errc dispute_get_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 void dispute_list_read(struct request *request);

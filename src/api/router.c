@@ -53,6 +53,10 @@ static const struct route routes[] = {
     {"GET", "/v1/payments/{id}/events", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, payment_events_read,
      payment_events_work},
 
+    {"GET", "/v1/customers", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, customer_list_read,
+     customer_list_work},
+    {"GET", "/v1/customers/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, customer_get_work},
+
     {"GET", "/v1/disputes", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, dispute_list_read,
      dispute_list_work},
     {"GET", "/v1/disputes/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, dispute_get_work},

@@ -145,6 +145,15 @@ enum errc card_by_setup(struct db *db, const struct uuid *merchant_id, bool live
     return rc == OK ? card_read(&rows, arena, card, err) : rc;
 }
 
+enum errc cards_of_customer(struct db *db, const struct uuid *customer_id, int64_t limit,
+                            struct db_rows *rows, struct err *err)
+{
+    return db_query(db, rows, err,
+                    "SELECT " CARD_NAMES " FROM cards WHERE customer_id = $1"
+                    " AND status IN ('active', 'pending', 'failed') ORDER BY id DESC LIMIT $2",
+                    DB_ID(customer_id), DB_I64(limit));
+}
+
 enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bool livemode,
                                const char *method, const char *customer_ref, int64_t *count, struct err *err)
 {

@@ -32,6 +32,10 @@ enum errc card_by_fingerprint(struct db *db, const struct uuid *customer_id, con
 // The card of the provider's set-up with this id. ERR_NOT_FOUND.
 enum errc card_by_setup(struct db *db, const struct uuid *merchant_id, bool livemode, const char *setup_ref,
                         struct arena *arena, struct card *card, struct err *err) MUST_CHECK;
+// Starts to read the newest `limit` of the customer's active, pending and failed cards, newest first, for
+// card_read.
+enum errc cards_of_customer(struct db *db, const struct uuid *customer_id, int64_t limit,
+                            struct db_rows *rows, struct err *err) MUST_CHECK;
 // The open operations that save a card from this method, or for the provider's customer (NULL: none), look at
 // it once more when it is saved: *count of them.
 enum errc cards_saving_look_up(struct db *db, const struct uuid *merchant_id, bool livemode,

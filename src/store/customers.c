@@ -19,7 +19,7 @@
 
 #define NO_SUCH_CUSTOMER "no such customer"
 
-static void customer_read(struct db_rows *rows, struct arena *arena, struct customer *row)
+void customer_read(struct db_rows *rows, struct arena *arena, struct customer *row)
 {
     *row = (struct customer){0};
     COLUMN_READ(COLUMNS, rows);
@@ -94,3 +94,28 @@ enum errc customer_set_gone(struct db *db, const struct uuid *id, int64_t now_us
     return db_run(db, NULL, err, "UPDATE customers SET gone_us = $2 WHERE id = $1 AND gone_us = 0", DB_ID(id),
                   DB_I64(now_us));
 }
+
+// --- the list
+
+static const struct filter filters[] = {
+    // Through ids, so that SQLite searches these customers and not all of the merchant's.
+    {"email", FILTER_EMAIL,
+     "id IN (SELECT id FROM customers WHERE merchant_id = :owner AND livemode = :mode AND email = :value)",
+     NULL, REACH_FEW},
+    {"provider_ref", FILTER_TEXT, "id IN (SELECT id FROM customers WHERE provider_ref = :value)", NULL,
+     REACH_FEW},
+    {"since", FILTER_SINCE},
+    {"until", FILTER_UNTIL},
+    {"livemode", FILTER_LIVEMODE},
+    {NULL},
+};
+
+const struct listing customer_listing = {
+    .name = "customers",
+    .table = "customers",
+    .columns = NAMES,
+    .owner = "merchant_id = :owner",
+    .always = "provider_ref IS NOT NULL",
+    .has_modes = true,
+    .filters = filters,
+};

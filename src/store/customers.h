@@ -21,3 +21,8 @@ enum errc customer_insert(struct db *db, const struct customer *row, struct err 
 enum errc customer_set_ref(struct db *db, const struct uuid *id, const char *provider_ref,
                            struct err *err) MUST_CHECK;
 enum errc customer_set_gone(struct db *db, const struct uuid *id, int64_t now_us, struct err *err) MUST_CHECK;
+
+// A merchant's customers that were made at the provider, those that are gone among them.
+extern const struct listing customer_listing;
+// Reads the row that a query in those columns stands on. Text into the arena; NULL: as in db_text.
+void customer_read(struct db_rows *rows, struct arena *arena, struct customer *row);

@@ -309,7 +309,13 @@ static const char step_18[] =
 static const char step_19[] =
     "CREATE TABLE key_uses (key_id BLOB PRIMARY KEY, used_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
+// For the list, which has this condition. Without it, PostgreSQL's planner would use the index to look a
+// customer up by e-mail, too, as long as it has no statistics, and read all customers of the merchant.
+static const char step_20[] =
+    "CREATE INDEX customers_by_merchant ON customers(merchant_id, livemode, id" NEWEST_LAST
+    ") WHERE provider_ref IS NOT NULL;";
+
 const char *const schema_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,
                                     step_8,  step_9,  step_10, step_11, step_12, step_13, step_14,
-                                    step_15, step_16, step_17, step_18, step_19};
+                                    step_15, step_16, step_17, step_18, step_19, step_20};
 const size_t schema_step_count = COUNT_OF(schema_steps);

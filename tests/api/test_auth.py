@@ -169,6 +169,8 @@ ROUTES = [
     ("POST", "/v1/refunds", {"refunds:write", "payments:write"}),
     ("GET", "/v1/refunds", {"refunds:read", "payments:read"}),
     ("GET", f"/v1/refunds/{uuid.uuid4()}", {"refunds:read", "payments:read"}),
+    ("GET", "/v1/customers", {"payments:read"}),
+    ("GET", f"/v1/customers/{uuid.uuid4()}", {"payments:read"}),
     ("GET", "/v1/disputes", {"payments:read"}),
     ("GET", f"/v1/disputes/{uuid.uuid4()}", {"payments:read"}),
     ("GET", "/v1/merchant/me", {"merchant:read"}),

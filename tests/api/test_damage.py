@@ -40,7 +40,7 @@ class StoredRows:
         refund = merchant.refund(paid, "1.00", idempotency_key="refund")
         event = merchant.api.get("/v1/webhooks/logs").data[0]
         self.paths = [
-            "/v1/payments", "/v1/payments?status=failed", "/v1/payments/cards", "/v1/refunds",
+            "/v1/payments", "/v1/payments?status=failed", "/v1/payments/cards", "/v1/refunds", "/v1/customers",
             "/v1/webhooks/logs", "/v1/audit/logs", "/v1/merchant/me", "/v1/merchant/providers",
             f"/v1/refunds/{refund['id']}", *(f"/v1/payments/{payment['id']}{rest}" for payment in (paid, held, failed)
                                              for rest in ("", "/events"))]

@@ -186,6 +186,7 @@ def test_a_bad_or_unknown_filter_is_named(stock, bad, name):
     ("/v1/payments?provider_ref=pi_1+", "provider_ref"), ("/v1/payments?since=2025-01-31T00:00:00+02:00", "since"),
     ("/v1/payments?saved_card_id=+", "saved_card_id"), ("/v1/payments?min_amount=+10", "min_amount"),
     ("/v1/payments/cards?customer_email=user+tag@example.com", "customer_email"),
+    ("/v1/customers?email=user+tag@example.com", "email"),
     ("/v1/refunds?until=2025-01-31T00:00:00+02:00", "until"),
     ("/v1/webhooks/logs?event_type=payment.completed+", "event_type"), ("/v1/audit/logs?severity=+info", "severity"),
 ])

@@ -96,6 +96,22 @@ class Cards:
         return shop.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa"}, expect=201).data["id"]
 
 
+class Customers:
+    path = "/v1/customers"
+    stored_alone = {"until": "2026-01-01"}
+
+    @staticmethod
+    def store(shop, times):
+        return stock.add_rows(shop.server, "customers", [
+            stock.customer(shop, at_us, f"{number}@example.com", livemode=livemode) | {"provider_ref": f"cus_{number}"}
+            for number, (at_us, livemode) in enumerate(times)])
+
+    @classmethod
+    def add(cls, shop):
+        shop.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_visa"}, expect=201)
+        return shop.newest(cls.path)
+
+
 class WebhookLogs:
     path = "/v1/webhooks/logs"
     stored_alone = {"until": "2026-01-01"}
@@ -173,7 +189,7 @@ class AdminMerchants:
 
 
 ADMINS = [AdminKeys, AdminMerchants]
-LISTS = [Payments, Refunds, Disputes, Cards, WebhookLogs, AuditLogs, PaymentEvents, *ADMINS]
+LISTS = [Payments, Refunds, Disputes, Cards, Customers, WebhookLogs, AuditLogs, PaymentEvents, *ADMINS]
 
 
 def test_every_list_is_among_these(openapi):

@@ -14,6 +14,7 @@ OBJECTS = {
     "01942189-35a0-7b2c-9d4e-5f60718293a9": lambda merchant: renewal(merchant)["id"],
     "0194218a-2000-7c5d-a6b7-8c9d0e1f2a3b": lambda merchant: merchant.refund(merchant.pay("50.00"), "25.00")["id"],
     "0194218b-0a60-7e8f-b1c2-3d4e5f607182": lambda merchant: dispute(merchant)["id"],
+    "0194218b-4800-7a1c-9b2d-3c4d5e6f7081": lambda merchant: customer(merchant)["id"],
     "0194218b-4c00-7d2e-8f3a-4b5c6d7e8f90": lambda merchant: merchant.api.post("/v1/payments/cards", {
         "payment_method_id": "pm_card_visa", "customer_email": "user@example.com", "customer_name": "Jane Doe"}).data["id"],
     "01942189-3988-7a1b-8c2d-3e4f5a6b7c8d": lambda merchant: event_of(merchant)["id"],
@@ -30,6 +31,12 @@ def renewal(merchant):
     """A charge of a saved card that failed because nobody was there to authenticate."""
     card = merchant.api.post("/v1/payments/cards", {"payment_method_id": "pm_card_authenticationRequired"}, expect=201).data
     return merchant.pay("29.99", saved_card_id=card["id"])
+
+
+def customer(merchant):
+    merchant.api.post("/v1/payments/cards", {
+        "payment_method_id": "pm_card_visa", "customer_email": "user@example.com", "customer_name": "Jane Doe"}, expect=201)
+    return merchant.api.get("/v1/customers", expect=200).data[0]
 
 
 def dispute(merchant):

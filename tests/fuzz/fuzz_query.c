@@ -6,14 +6,15 @@
 #include "fuzz_request.h"
 #include "store/audit.h"
 #include "store/cards.h"
+#include "store/customers.h"
 #include "store/disputes.h"
 #include "store/outbox.h"
 #include "store/payments.h"
 #include "store/refunds.h"
 
 static const struct listing *const listings[] = {
-    &payment_listing,         &card_listing,   &refund_listing, &outbox_log_listing, &audit_listing,
-    &payment_history_listing, &dispute_listing};
+    &payment_listing,         &card_listing,    &refund_listing,  &outbox_log_listing, &audit_listing,
+    &payment_history_listing, &dispute_listing, &customer_listing};
 
 static void check_cursor(const struct request *request)
 {

@@ -49,6 +49,17 @@ static inline struct listing_query query_of(struct fixture *f)
         .listing = &payment_listing, .owner = &f->merchant_id, .test = true, .live = true};
 }
 
+// One that the filter's condition can be compared with.
+static inline struct db_value some_value(struct fixture *f, const struct filter *filter)
+{
+    if (filter->form == FILTER_ID) {
+        return DB_ID(&f->merchant_id);
+    }
+    const bool is_number = filter->form == FILTER_AMOUNT_MIN || filter->form == FILTER_AMOUNT_MAX ||
+                           filter->form == FILTER_BY_MONTH;
+    return is_number ? DB_I64(1000) : DB_STR("text");
+}
+
 struct found {
     struct uuid ids[128];
     size_t count;

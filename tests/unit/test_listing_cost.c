@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "store/audit.h"
 #include "store/cards.h"
+#include "store/customers.h"
 #include "store/disputes.h"
 #include "store/outbox.h"
 #include "store/refunds.h"
@@ -66,16 +67,6 @@ static void assert_plan(struct fixture *f, const struct listing_query *query, co
     }
 }
 
-static struct db_value some_value(struct fixture *f, const struct filter *filter)
-{
-    if (filter->form == FILTER_ID) {
-        return DB_ID(&f->merchant_id);
-    }
-    const bool is_number = filter->form == FILTER_AMOUNT_MIN || filter->form == FILTER_AMOUNT_MAX ||
-                           filter->form == FILTER_BY_MONTH;
-    return is_number ? DB_I64(1000) : DB_STR("text");
-}
-
 static void add_filter(struct fixture *f, struct listing_query *query, const char *name, const char *word)
 {
     for (const struct filter *filter = query->listing->filters; filter->name != NULL; filter++) {
@@ -124,6 +115,10 @@ static const struct expectation expectations[] = {
     {&card_listing, NULL, NULL, "cards_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&card_listing, "expires_soon", NULL, "cards_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&card_listing, "customer_email", NULL, "cards_by_customer (customer_id=?)"},
+    {&customer_listing, NULL, NULL, "customers_by_merchant (merchant_id=? AND livemode=? " RANGE},
+    {&customer_listing, "email", NULL,
+     "sqlite_autoindex_customers_2 (merchant_id=? AND livemode=? AND email=?)"},
+    {&customer_listing, "provider_ref", NULL, "customers_by_ref (provider_ref=?)"},
     {&outbox_log_listing, NULL, NULL, "outbox_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&outbox_log_listing, "status", "delivered", "outbox_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&outbox_log_listing, "status", "retrying", "outbox_unfinished (merchant_id=? AND livemode=? " RANGE},
@@ -240,8 +235,8 @@ static void combine(struct fixture *f, const struct listing_query *query, const 
 static void combine_all(struct fixture *f)
 {
     static const struct listing *const listings[] = {
-        &payment_listing, &payment_history_listing, &refund_listing, &dispute_listing,
-        &card_listing,    &outbox_log_listing,      &audit_listing};
+        &payment_listing, &payment_history_listing, &refund_listing,     &dispute_listing,
+        &card_listing,    &customer_listing,        &outbox_log_listing, &audit_listing};
     static const struct uuid high = {{0xff}};
     for (size_t i = 0; i < COUNT_OF(listings); i++) {
         for (int modes = 1; modes <= 3; modes++) {

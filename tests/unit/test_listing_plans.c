@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "store/audit.h"
 #include "store/cards.h"
+#include "store/customers.h"
 #include "store/disputes.h"
 #include "store/outbox.h"
 #include "store/refunds.h"
@@ -83,6 +84,10 @@ static const struct expectation expectations[] = {
     {&dispute_listing, "provider_ref", NULL, "disputes_by_ref", true},
     {&card_listing, NULL, NULL, "cards_by_merchant"},
     {&card_listing, "customer_email", NULL, "cards_by_customer", true},
+    {&card_listing, "customer_email", NULL, "customers_merchant_id_livemode_email_gone_us_key", true},
+    {&customer_listing, NULL, NULL, "customers_by_merchant"},
+    {&customer_listing, "email", NULL, "customers_merchant_id_livemode_email_gone_us_key", true},
+    {&customer_listing, "provider_ref", NULL, "customers_by_ref", true},
     {&outbox_log_listing, NULL, NULL, "outbox_by_merchant"},
     {&outbox_log_listing, "status", "delivered", "outbox_by_merchant"},
     {&outbox_log_listing, "status", "retrying", "outbox_unfinished"},
@@ -92,14 +97,6 @@ static const struct expectation expectations[] = {
     {&audit_listing, "severity", "critical", "audit_log_rare_by_merchant"},
     {&audit_listing, "event_type", "key.created", "audit_log_rare_by_merchant"},
 };
-
-static struct db_value some_value(struct fixture *f, const struct filter *filter)
-{
-    if (filter->form == FILTER_ID) {
-        return DB_ID(&f->merchant_id);
-    }
-    return filter->form == FILTER_AMOUNT_MIN ? DB_I64(1000) : DB_STR("text");
-}
 
 static void add_filter(struct fixture *f, struct listing_query *query, const struct expectation *expected)
 {

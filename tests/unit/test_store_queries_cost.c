@@ -64,6 +64,8 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(cards_saving_look_up(f->db, &f->merchant_id, false, "pm_1", "cus_1", &number, &f->err),
                      OK);
     assert_int_equal(card_by_fingerprint(f->db, &id, "f1", "pm_1", &f->arena, &card, &f->err), ERR_NOT_FOUND);
+    DB_ROWS(rows);
+    assert_int_equal(cards_of_customer(f->db, &id, 1, &rows, &f->err), OK);
     assert_int_equal(cards_all_gone(f->db, &id, NOW_US, &f->err), OK);
     assert_int_equal(cards_expiring(f->db, 24289, &f->arena, &card, 1, &count, &f->err), OK);
     bool reopened = false;

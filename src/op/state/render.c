@@ -149,6 +149,20 @@ enum errc render_card(struct json_writer *json, const struct card *card, const s
     return OK;
 }
 
+void render_customer(struct json_writer *json, const struct customer *customer)
+{
+    json_write_uuid(json, "id", &customer->id);
+    json_write_str(json, "email", customer->email);
+    json_write_str(json, "provider_ref", customer->provider_ref);
+    json_write_bool(json, "livemode", customer->livemode);
+    json_write_time(json, "created_at", customer->created_us);
+    if (customer->gone_us > 0) {
+        json_write_time(json, "gone_at", customer->gone_us);
+    } else {
+        json_write_null(json, "gone_at");
+    }
+}
+
 void render_dispute(struct json_writer *json, const struct dispute *dispute, enum render_for use)
 {
     if (use == RENDER_EVENT) {

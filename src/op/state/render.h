@@ -1,5 +1,5 @@
-// Payments, refunds, cards and disputes as JSON, for the API's answers, events for merchants and stored
-// replies. Pure; any thread.
+// Payments, refunds, cards, their customers and disputes as JSON, for the API's answers, events for merchants
+// and stored replies. Pure; any thread.
 #pragma once
 
 #include "base/crypto.h"
@@ -25,6 +25,7 @@ void render_refund(struct json_writer *json, const struct refund *refund);
 // As render_payment; in an event `card_id` comes first.
 enum errc render_card(struct json_writer *json, const struct card *card, const struct seal_key *master,
                       enum render_for use, struct err *err) MUST_CHECK;
+void render_customer(struct json_writer *json, const struct customer *customer);
 // In an event it is within a payment, and has the provider's id.
 void render_dispute(struct json_writer *json, const struct dispute *dispute, enum render_for use);
 
