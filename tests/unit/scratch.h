@@ -64,6 +64,10 @@ static inline void scratch_make(struct scratch *scratch)
 #define ONLY_SQLITE(why, ...)                                                                                \
     (getenv("TEST_POSTGRESQL") == NULL ? (struct CMUnitTest)__VA_ARGS__ : (struct CMUnitTest){0})
 
+// The same on SQLite.
+#define ONLY_POSTGRESQL(why, ...)                                                                            \
+    (getenv("TEST_POSTGRESQL") != NULL ? (struct CMUnitTest)__VA_ARGS__ : (struct CMUnitTest){0})
+
 static inline int scratch_remove_entry(const char *path, const struct stat *file, int type, struct FTW *walk)
 {
     (void)file;

@@ -134,9 +134,6 @@ static void wipe_replaced_keys(struct fixture *f)
 static void no_key_is_wiped_while_another_node_replaces_the_present_one(void **state)
 {
     struct fixture *f = *state;
-    if (getenv("TEST_POSTGRESQL") == NULL) {
-        skip(); // SQLite has one writer
-    }
     add_keys(f, 0);
     struct db *other = database_open(f->scratch.database, true);
     database_begin(other, true);
@@ -153,9 +150,6 @@ static void no_key_is_wiped_while_another_node_replaces_the_present_one(void **s
 static void a_node_that_finds_another_one_at_it_tries_again_at_once(void **state)
 {
     struct fixture *f = *state;
-    if (getenv("TEST_POSTGRESQL") == NULL) {
-        skip(); // SQLite has one writer
-    }
     add_commits(f, 1, 120 * MINUTE_US, 0);
     engine_begin(f);
     struct db *other = database_open(f->scratch.database, true);
@@ -290,8 +284,8 @@ int main(void)
         TEST(finished_events_are_deleted_when_they_are_old),
         TEST(records_of_transactions_are_deleted_after_an_hour),
         TEST(a_replaced_key_is_wiped_after_a_day_unless_an_operation_needs_it),
-        TEST(no_key_is_wiped_while_another_node_replaces_the_present_one),
-        TEST(a_node_that_finds_another_one_at_it_tries_again_at_once),
+        ONLY_POSTGRESQL("another writer", TEST(no_key_is_wiped_while_another_node_replaces_the_present_one)),
+        ONLY_POSTGRESQL("another writer", TEST(a_node_that_finds_another_one_at_it_tries_again_at_once)),
         TEST(a_busy_database_is_left_alone_but_for_a_step_a_second),
         TEST(a_busy_node_deletes_more_records_of_transactions_than_it_makes),
         ONLY_SQLITE("the pages of the file", TEST(what_is_deleted_makes_room_in_the_file)),
