@@ -58,6 +58,10 @@ enum errc dispute_get_work(struct request *request, struct tx *tx, struct err *e
 void dispute_list_read(struct request *request);
 enum errc dispute_list_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
 
+// inbound_events.c
+void inbound_events_read(struct request *request);
+enum errc inbound_events_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;
+
 // webhook_logs.c
 void webhook_logs_read(struct request *request);
 enum errc webhook_logs_work(struct request *request, struct tx *tx, struct err *err) MUST_CHECK;

@@ -61,6 +61,9 @@ static const struct route routes[] = {
      dispute_list_work},
     {"GET", "/v1/disputes/{id}", ROUTE_KEY, SCOPE_PAYMENTS_READ, STORE_READ, 0, NULL, dispute_get_work},
 
+    {"GET", "/v1/events/inbound", ROUTE_KEY, SCOPE_WEBHOOKS_READ, STORE_READ, 0, inbound_events_read,
+     inbound_events_work},
+
     {"GET", "/v1/webhooks/logs", ROUTE_KEY, SCOPE_WEBHOOKS_READ, STORE_READ, 0, webhook_logs_read,
      webhook_logs_work},
     {"POST", "/v1/webhooks/logs/{id}/redeliver", ROUTE_KEY, SCOPE_MERCHANT_WRITE, STORE_WRITE, 0,

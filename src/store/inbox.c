@@ -4,22 +4,34 @@
 #include "store/columns.h"
 
 // clang-format off
-#define COLUMNS(FIRST, NEXT)                     \
-    FIRST(merchant_id, ID,         merchant_id)  \
+#define LISTED(FIRST, NEXT)                      \
+    FIRST(id,          ID_OR_NULL, id)           \
     NEXT (livemode,    BOOL,       livemode)     \
     NEXT (event_id,    TEXT,       event_id)     \
     NEXT (type,        TEXT,       type)         \
     NEXT (payment_id,  ID_OR_NULL, payment_id)   \
-    NEXT (body,        BLOB,       body)         \
+    NEXT (outcome,     TEXT,       outcome)      \
+    NEXT (reason,      TEXT,       reason)       \
     NEXT (received_us, I64,        received_us)
+#define COLUMNS(FIRST, NEXT)                     \
+    LISTED(FIRST, NEXT)                          \
+    NEXT (merchant_id, ID,         merchant_id)  \
+    NEXT (body,        BLOB,       body)
 // clang-format on
 
 enum errc inbox_record(struct db *db, const struct inbox_event *row, bool *fresh, struct err *err)
 {
     int64_t changed = 0;
-    enum errc rc =
-        db_run(db, &changed, err, "INSERT INTO inbox " COLUMN_INSERT(COLUMNS) " ON CONFLICT DO NOTHING",
-               COLUMN_VALUES(COLUMNS));
+    enum errc rc = db_run(
+        db, &changed, err,
+        "INSERT INTO inbox " COLUMN_INSERT(
+            COLUMNS) " ON CONFLICT (merchant_id, livemode, event_id) DO UPDATE"
+                     " SET id = excluded.id, payment_id = excluded.payment_id, body = excluded.body,"
+                     " outcome = excluded.outcome, reason = excluded.reason,"
+                     " received_us = excluded.received_us"
+                     " WHERE inbox.outcome = '" INBOX_IGNORED "' AND inbox.reason <> '" INBOX_DOES_NOT_FIT
+                     "' AND excluded.outcome <> '" INBOX_IGNORED "'",
+        COLUMN_VALUES(COLUMNS));
     *fresh = changed == 1;
     return rc;
 }
@@ -64,19 +76,61 @@ enum errc inbox_ready(struct db *db, struct arena *arena, struct inbox_event *ev
     return rc;
 }
 
-enum errc inbox_done(struct db *db, const struct inbox_event *event, struct err *err)
+enum errc inbox_settle(struct db *db, const struct uuid *merchant_id, bool livemode, const char *event_id,
+                       const char *ignored_because, struct err *err)
 {
     return db_run(db, NULL, err,
-                  "UPDATE inbox SET body = NULL WHERE merchant_id = $1 AND livemode = $2 AND event_id = $3",
-                  DB_ID(&event->merchant_id), DB_I64(event->livemode), DB_STR(event->event_id));
+                  "UPDATE inbox SET body = NULL, outcome = $4, reason = $5"
+                  " WHERE merchant_id = $1 AND livemode = $2 AND event_id = $3",
+                  DB_ID(merchant_id), DB_I64(livemode), DB_STR(event_id),
+                  DB_STR(ignored_because != NULL ? INBOX_IGNORED : INBOX_APPLIED), DB_STR(ignored_because));
 }
 
 enum errc inbox_give_up(struct db *db, int64_t before_us, size_t max, struct err *err)
 {
     return db_run(
         db, NULL, err,
-        "UPDATE inbox SET body = NULL WHERE (merchant_id, livemode, event_id) IN"
+        "UPDATE inbox SET body = NULL, outcome = '" INBOX_IGNORED "', reason = '" INBOX_PAYMENT_NEVER_CAME
+        "' WHERE (merchant_id, livemode, event_id) IN"
         " (SELECT merchant_id, livemode, event_id FROM inbox WHERE body IS NOT NULL AND received_us < $1"
         " ORDER BY merchant_id, payment_id, received_us LIMIT $2)",
         DB_I64(before_us), DB_I64((int64_t)max));
 }
+
+// --- the list
+
+void inbox_listed_read(struct db_rows *rows, struct arena *arena, struct inbox_event *row)
+{
+    *row = (struct inbox_event){0};
+    COLUMN_READ(LISTED, rows);
+}
+
+// Nearly all events are applied.
+#define RARE "outcome <> 'applied'"
+static const struct filter_word outcomes[] = {
+    {INBOX_APPLIED}, {INBOX_KEPT, RARE}, {INBOX_IGNORED, RARE}, {NULL}};
+
+static const struct filter filters[] = {
+    {"event_type", FILTER_TEXT, "type = :value"},
+    {"outcome", FILTER_WORD, "outcome = :value", outcomes, REACH_RANGE},
+    {"payment_id", FILTER_ID, "payment_id = :value", NULL, REACH_RANGE},
+    // Through ids, so that PostgreSQL searches the key and not the merchant's events.
+    {"provider_ref", FILTER_TEXT,
+     "id IN (SELECT id FROM inbox WHERE merchant_id = :owner AND livemode = :mode AND event_id = :value)",
+     NULL, REACH_FEW},
+    {"since", FILTER_SINCE},
+    {"until", FILTER_UNTIL},
+    {"livemode", FILTER_LIVEMODE},
+    {NULL},
+};
+
+const struct listing inbox_listing = {
+    .name = "inbound-events",
+    .table = "inbox",
+    .columns = COLUMN_NAMES(LISTED),
+    .owner = "merchant_id = :owner",
+    .always = "id IS NOT NULL",
+    .time = "received_us",
+    .has_modes = true,
+    .filters = filters,
+};

@@ -45,7 +45,7 @@ void listing_since(struct listing_query *query, int64_t since_us, struct arena *
     struct uuid first = uuid_first_of(since_us / US_PER_MS);
     query->from = arena_memdup(arena, &first, sizeof(first));
     if (since_us % US_PER_MS != 0) {
-        listing_where(query, "created_us >= :value", DB_I64(since_us));
+        listing_where(query, ":time >= :value", DB_I64(since_us));
     }
 }
 
@@ -54,7 +54,7 @@ void listing_until(struct listing_query *query, int64_t until_us, struct arena *
     struct uuid end = uuid_first_of((until_us + US_PER_MS - 1) / US_PER_MS);
     listing_below(query, arena_memdup(arena, &end, sizeof(end)));
     if (until_us % US_PER_MS != 0) {
-        listing_where(query, "created_us < :value", DB_I64(until_us));
+        listing_where(query, ":time < :value", DB_I64(until_us));
     }
 }
 
@@ -74,6 +74,7 @@ struct sql {
     size_t count;
     const char *glue;   // before the next condition
     const char *newest; // ORDER BY
+    const char *time;   // the listing's
     bool merges_lists;  // as the driver's
 };
 
@@ -123,7 +124,8 @@ static void put_parameter(struct sql *sql)
     buf_add(&sql->text, sql->count < 10 ? text + 2 : text + 1, sql->count < 10 ? 1 : 2);
 }
 
-// Appends SQL and replaces :value, :owner and :mode. The owner is parameter 1, the value is the last one.
+// Appends SQL and replaces :value, :owner, :mode and :time. The owner is parameter 1, the value is the last
+// one.
 static void put(struct sql *sql, const char *template, int mode)
 {
     for (const char *at = template; *at != '\0';) {
@@ -139,6 +141,9 @@ static void put(struct sql *sql, const char *template, int mode)
         } else if (text_starts_with(at, ":mode")) {
             buf_add_str(&sql->text, mode == 0 ? "0" : "1");
             at += strlen(":mode");
+        } else if (text_starts_with(at, ":time")) {
+            buf_add_str(&sql->text, sql->time);
+            at += strlen(":time");
         } else {
             REQUIRE(*at == '\0');
         }
@@ -287,6 +292,7 @@ static struct sql sql_begin(const struct db *db, const struct listing_query *que
 {
     return (struct sql){.text = BUF_MAX(SQL_BYTES_MAX),
                         .newest = order_of(db, query),
+                        .time = query->listing->time != NULL ? query->listing->time : "created_us",
                         .merges_lists = db->driver->merges_lists};
 }
 

@@ -1,9 +1,9 @@
 // Lists as the API shows them: newest first, filtered, in pages. A struct listing describes each list once,
 // next to its table's other queries. This builds the SQL of each request from it.
 //
-// The ids of listed rows are in order of time and were made with created_us. So ids give the order, and a
-// range of time is a range of ids, read from one end of an index. A page costs only what it holds, however
-// old it is. Both modes are two such ranges, which are merged and never sorted.
+// The ids of listed rows are in order of time and were made with created_us, or the listing's time. So ids
+// give the order, and a range of time is a range of ids, read from one end of an index. A page costs only
+// what it holds, however old it is. Both modes are two such ranges, which are merged and never sorted.
 #pragma once
 
 #include "store/db.h"
@@ -54,6 +54,7 @@ struct listing {
     const char *columns; // the first is id
     const char *owner;   // SQL with :owner
     const char *always;  // SQL that holds for every listed row; NULL: none
+    const char *time;    // the column of the time that the ids were made with; NULL: created_us
     bool has_modes;
     const struct filter *filters; // ends with a NULL name
 };

@@ -315,7 +315,19 @@ static const char step_20[] =
     "CREATE INDEX customers_by_merchant ON customers(merchant_id, livemode, id" NEWEST_LAST
     ") WHERE provider_ref IS NOT NULL;";
 
+// What became of the provider's events, in a list: inbox.h. The events of before have no id and are not
+// listed.
+static const char step_21[] =
+    "ALTER TABLE inbox ADD COLUMN id BLOB;"
+    "ALTER TABLE inbox ADD COLUMN outcome TEXT;"
+    "ALTER TABLE inbox ADD COLUMN reason TEXT;"
+    "CREATE INDEX inbox_by_merchant ON inbox(merchant_id, livemode, id" NEWEST_LAST ") WHERE id IS NOT NULL;"
+    "CREATE INDEX inbox_by_payment ON inbox(merchant_id, livemode, payment_id, id" NEWEST_LAST
+    ") WHERE id IS NOT NULL AND payment_id IS NOT NULL;"
+    "CREATE INDEX inbox_rare ON inbox(merchant_id, livemode, outcome, id" NEWEST_LAST
+    ") WHERE id IS NOT NULL AND outcome <> 'applied';";
+
 const char *const schema_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,
                                     step_8,  step_9,  step_10, step_11, step_12, step_13, step_14,
-                                    step_15, step_16, step_17, step_18, step_19, step_20};
+                                    step_15, step_16, step_17, step_18, step_19, step_20, step_21};
 const size_t schema_step_count = COUNT_OF(schema_steps);

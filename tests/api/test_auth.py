@@ -158,6 +158,7 @@ ROUTES = [
     ("POST", f"/v1/payments/{uuid.uuid4()}/cancel", {"payments:write"}),
     ("POST", f"/v1/payments/{uuid.uuid4()}/authenticate", {"payments:write"}),
     ("GET", f"/v1/payments/{uuid.uuid4()}/events", {"payments:read"}),
+    ("GET", "/v1/events/inbound", {"webhooks:read"}),
     ("GET", "/v1/webhooks/logs", {"webhooks:read"}),
     ("POST", f"/v1/webhooks/logs/{uuid.uuid4()}/redeliver", {"merchant:write"}),
     ("GET", "/v1/audit/logs", {"audit:read"}),

@@ -11,8 +11,8 @@ from support.merchant import Merchant
 from support.shape import refused, succeeded
 from support.waiting import wait_until
 
-LISTS = ("/v1/payments", "/v1/refunds", "/v1/disputes", "/v1/customers", "/v1/payments/cards", "/v1/webhooks/logs",
-         "/v1/merchant/providers")
+LISTS = ("/v1/payments", "/v1/refunds", "/v1/disputes", "/v1/customers", "/v1/payments/cards", "/v1/events/inbound",
+         "/v1/webhooks/logs", "/v1/merchant/providers")
 # Bodies in which an id stands, but for the id.
 BODIES = {
     ("createPayment", "saved_card_id"): {"amount": "1.00", "currency": "USD", "provider": "stripe"},
@@ -36,11 +36,13 @@ class Owner(Merchant):
         assert len(self.everything()["/v1/webhooks/logs"]) == 4
         dispute, = self.listed("/v1/disputes")
         customer, = self.listed("/v1/customers")
+        inbound = self.listed("/v1/events/inbound")[0]
         events = [item["id"] for item in self.listed("/v1/webhooks/logs")]
         provider, = self.listed("/v1/merchant/providers")
         self.ids = [self.id, card["id"], self.authorised["id"], self.paid["id"], refund["id"], provider["id"], self.key["id"],
                     self.authorised["provider_ref"], self.paid["provider_ref"], refund["provider_ref"],
                     dispute["id"], dispute["provider_ref"], customer["id"], customer["provider_ref"],
+                    inbound["id"], inbound["provider_ref"],
                     *events, *self.inner_ids()]
 
     def listed(self, path):
@@ -124,7 +126,8 @@ def test_a_filter_finds_nothing_of_anothers(openapi, merchant, owner):
     assert found == {("listPayments", "provider_ref"), ("listPayments", "idempotency_key"), ("listPayments", "saved_card_id"),
                      ("listCards", "customer_email"), ("listRefunds", "payment_id"), ("listDisputes", "payment_id"),
                      ("listDisputes", "provider_ref"), ("listCustomers", "email"), ("listCustomers", "provider_ref"),
-                     ("listWebhookLogs", "transaction_id")}
+                     ("listInboundEvents", "payment_id"),
+                     ("listInboundEvents", "provider_ref"), ("listWebhookLogs", "transaction_id")}
 
 
 def test_a_list_shows_only_the_merchants_own(openapi, merchant, owner):

@@ -8,13 +8,14 @@
 #include "store/cards.h"
 #include "store/customers.h"
 #include "store/disputes.h"
+#include "store/inbox.h"
 #include "store/outbox.h"
 #include "store/payments.h"
 #include "store/refunds.h"
 
 static const struct listing *const listings[] = {
-    &payment_listing,         &card_listing,    &refund_listing,  &outbox_log_listing, &audit_listing,
-    &payment_history_listing, &dispute_listing, &customer_listing};
+    &payment_listing,         &card_listing,    &refund_listing,   &outbox_log_listing, &audit_listing,
+    &payment_history_listing, &dispute_listing, &customer_listing, &inbox_listing};
 
 static void check_cursor(const struct request *request)
 {

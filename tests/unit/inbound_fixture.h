@@ -78,6 +78,16 @@ static inline int64_t recorded(struct fixture *f)
     return sql_number(f, "SELECT count(*) FROM inbox");
 }
 
+// Of the only event that was recorded: "kept awaits_payment".
+static inline const char *outcome(struct fixture *f)
+{
+    DB_ROWS(rows);
+    assert_int_equal(
+        db_one(f->db, &rows, "no event", &f->err, "SELECT outcome || coalesce(' ' || reason, '') FROM inbox"),
+        OK);
+    return db_text(&rows, 0, &f->arena);
+}
+
 static inline int64_t kept(struct fixture *f)
 {
     return sql_number(f, "SELECT count(*) FROM inbox WHERE body IS NOT NULL");

@@ -48,7 +48,7 @@ static const char rows[] =
     " SELECT id, merchant_id, livemode, id, 'payment.completed', '{}', 'delivered', 1, 1 FROM payments;"
     "INSERT INTO failing_endpoints VALUES (x'00');"
     "INSERT INTO key_uses VALUES (x'04', 1);"
-    "INSERT INTO inbox VALUES (x'00', 0, 'evt', 'charge.refunded', NULL, x'00', 1);"
+    "INSERT INTO inbox VALUES (x'00', 0, 'evt', 'charge.refunded', NULL, x'00', 1, x'01', 'kept', 'why');"
     "INSERT INTO event_feeds VALUES (x'02', 1, 2, 3, NULL);"
     "INSERT INTO audit_log VALUES (7, x'07', 'auth.success', 'info', NULL, NULL, NULL, '', '{}', 1, x'01');"
     "INSERT INTO audit_gaps VALUES (1, 6, x'01', x'02');";

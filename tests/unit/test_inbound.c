@@ -15,6 +15,7 @@ static void an_event_about_an_intent_of_ours_is_applied_and_recorded(void **stat
     assert_int_equal(sql_number(f, "SELECT count(*) FROM payment_history WHERE cause_ref = 'evt_1'"), 1);
     assert_string_equal(events_of(f, &payment.id), "payment.completed");
     assert_int_equal(recorded(f), 1);
+    assert_string_equal(outcome(f), "applied");
     assert_int_equal(kept(f), 0);
 }
 
@@ -78,7 +79,9 @@ static void an_event_that_does_not_fit_is_noted_and_changes_nothing(void **state
                                                 NULL, NULL});
     assert_false(tx.event_due);
     assert_string_equal(history_of(f, &payment.id), "ignored: an event that does not fit pending event");
-    assert_int_equal(recorded(f), 1);
+    assert_string_equal(outcome(f), "ignored does_not_fit");
+    apply(f, (struct sent_event){"evt_1", "payment_intent.succeeded", false, PAID, NULL, NULL});
+    assert_int_equal(payment_row(f, &payment.id).status, PAYMENT_PENDING);
 }
 
 static void an_incomplete_event_makes_the_object_be_read(void **state)
@@ -204,6 +207,20 @@ static void an_event_about_nothing_of_ours_is_forgotten(void **state)
     assert_int_equal(recorded(f), 0);
 }
 
+static void an_event_of_deleted_credentials_is_ignored_once_its_payment_is_final(void **state)
+{
+    struct fixture *f = *state;
+    struct payment payment = insert_payment(f, PAYMENT_COMPLETED);
+    struct inbound inbound = verified(
+        f, (struct sent_event){"evt_1", "charge.refunded", false, CHARGE("5000", "true"), NULL, NULL},
+        &f->merchant_id);
+    inbound.retired = true;
+    struct tx tx = tx_of(f);
+    assert_int_equal(inbound_apply(&tx, &inbound, &f->err), OK);
+    assert_string_equal(open_operations(f, &payment.id), "");
+    assert_string_equal(outcome(f), "ignored credentials_deleted");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +240,7 @@ int main(void)
         IN_TRANSACTION(an_event_changes_nothing_of_the_other_mode),
         IN_TRANSACTION(the_same_event_id_of_another_merchant_or_mode_is_another_event),
         IN_TRANSACTION(an_event_about_nothing_of_ours_is_forgotten),
+        IN_TRANSACTION(an_event_of_deleted_credentials_is_ignored_once_its_payment_is_final),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "store/cards.h"
 #include "store/customers.h"
 #include "store/disputes.h"
+#include "store/inbox.h"
 #include "store/outbox.h"
 #include "store/refunds.h"
 
@@ -119,6 +120,10 @@ static const struct expectation expectations[] = {
     {&customer_listing, "email", NULL,
      "sqlite_autoindex_customers_2 (merchant_id=? AND livemode=? AND email=?)"},
     {&customer_listing, "provider_ref", NULL, "customers_by_ref (provider_ref=?)"},
+    {&inbox_listing, "outcome", "kept", "inbox_rare (merchant_id=? AND livemode=? AND outcome=? " RANGE},
+    {&inbox_listing, "payment_id", NULL,
+     "inbox_by_payment (merchant_id=? AND livemode=? AND payment_id=? " RANGE},
+    {&inbox_listing, "provider_ref", NULL, "PRIMARY KEY (merchant_id=? AND livemode=? AND event_id=?)"},
     {&outbox_log_listing, NULL, NULL, "outbox_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&outbox_log_listing, "status", "delivered", "outbox_by_merchant (merchant_id=? AND livemode=? " RANGE},
     {&outbox_log_listing, "status", "retrying", "outbox_unfinished (merchant_id=? AND livemode=? " RANGE},
@@ -235,8 +240,8 @@ static void combine(struct fixture *f, const struct listing_query *query, const 
 static void combine_all(struct fixture *f)
 {
     static const struct listing *const listings[] = {
-        &payment_listing, &payment_history_listing, &refund_listing,     &dispute_listing,
-        &card_listing,    &customer_listing,        &outbox_log_listing, &audit_listing};
+        &payment_listing,  &payment_history_listing, &refund_listing, &dispute_listing, &card_listing,
+        &customer_listing, &outbox_log_listing,      &audit_listing,  &inbox_listing};
     static const struct uuid high = {{0xff}};
     for (size_t i = 0; i < COUNT_OF(listings); i++) {
         for (int modes = 1; modes <= 3; modes++) {

@@ -9,6 +9,7 @@
 #include "store/cards.h"
 #include "store/customers.h"
 #include "store/disputes.h"
+#include "store/inbox.h"
 #include "store/outbox.h"
 #include "store/refunds.h"
 
@@ -88,6 +89,12 @@ static const struct expectation expectations[] = {
     {&customer_listing, NULL, NULL, "customers_by_merchant"},
     {&customer_listing, "email", NULL, "customers_merchant_id_livemode_email_gone_us_key", true},
     {&customer_listing, "provider_ref", NULL, "customers_by_ref", true},
+    {&inbox_listing, NULL, NULL, "inbox_by_merchant"},
+    {&inbox_listing, "event_type", NULL, "inbox_by_merchant"},
+    {&inbox_listing, "outcome", "applied", "inbox_by_merchant"},
+    {&inbox_listing, "outcome", "ignored", "inbox_rare"},
+    {&inbox_listing, "payment_id", NULL, "inbox_by_payment"},
+    {&inbox_listing, "provider_ref", NULL, "inbox_pkey", true},
     {&outbox_log_listing, NULL, NULL, "outbox_by_merchant"},
     {&outbox_log_listing, "status", "delivered", "outbox_by_merchant"},
     {&outbox_log_listing, "status", "retrying", "outbox_unfinished"},

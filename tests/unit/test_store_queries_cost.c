@@ -98,11 +98,12 @@ static void run_every_statement(struct fixture *f)
                                 .type = "t",
                                 .payment_id = id,
                                 .body = (const uint8_t *)"{}",
-                                .body_bytes = 2};
+                                .body_bytes = 2,
+                                .outcome = INBOX_KEPT};
     assert_int_equal(inbox_record(f->db, &event, &fresh, &f->err), OK);
     assert_int_equal(inbox_kept_count(f->db, &f->merchant_id, &number, &f->err), OK);
     assert_int_equal(number, 1);
-    assert_int_equal(inbox_done(f->db, &event, &f->err), OK);
+    assert_int_equal(inbox_settle(f->db, &f->merchant_id, false, "evt_1", NULL, &f->err), OK);
     struct event_feed feed = {0};
     bool used = false;
     assert_int_equal(event_feed_open(f->db, &f->credential_id, "events", 1, &f->err), OK);

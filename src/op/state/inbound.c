@@ -51,60 +51,88 @@ static enum errc check_dispute(struct tx *tx, const struct inbound *inbound, str
                            : rc;
 }
 
-// The payment is not here. If the event names one of this merchant's, it may still come, and the event is
-// kept.
-static enum errc keep(struct tx *tx, const struct inbound *inbound, struct err *err)
-{
-    const struct provider_event *event = &inbound->event;
-    struct uuid payment_id = {{0}};
-    struct uuid merchant_id = {{0}};
-    bool names_ours = event->kind != EVENT_OTHER && event->payment_id != NULL && event->merchant_id != NULL &&
-                      uuid_parse(event->payment_id, &payment_id) &&
-                      uuid_parse(event->merchant_id, &merchant_id) &&
-                      uuid_equal(&merchant_id, &inbound->merchant_id);
-    if (names_ours && event->marked) {
-        enum errc rc = catch_up_schedule(tx, &merchant_id, event->livemode, &payment_id, err);
-        if (rc != OK) {
-            return rc;
-        }
-    }
-    if (inbound->body == NULL || !names_ours || inbound->body_bytes > KEPT_BYTES_MAX) {
-        return check_dispute(tx, inbound, err);
-    }
-    int64_t kept = 0;
-    enum errc rc = inbox_kept_count(tx->db, &merchant_id, &kept, err);
-    if (rc != OK || kept >= KEPT_MAX) {
-        return rc;
-    }
-    struct sealed sealed = seal(&tx->keyring->master, tx->arena, sealed_event_context(tx->arena, event->id),
-                                inbound->body, inbound->body_bytes);
-    struct inbox_event row = {
-        .merchant_id = merchant_id,
-        .livemode = event->livemode,
-        .event_id = event->id,
-        .type = event->type,
-        .payment_id = payment_id,
-        .body = sealed.data,
-        .body_bytes = sealed.bytes,
-        .received_us = tx->now_us,
-    };
-    bool fresh = false;
-    return inbox_record(tx->db, &row, &fresh, err);
-}
-
-// *fresh is false if it was recorded before. payment_id nil: it is about no payment.
+// *fresh is false if it was recorded before. payment_id nil: it is about no payment. ignored_because NULL: it
+// is applied.
 static enum errc record(struct tx *tx, const struct inbound *inbound, const struct uuid *payment_id,
-                        bool *fresh, struct err *err)
+                        const char *ignored_because, bool *fresh, struct err *err)
 {
     struct inbox_event row = {
+        .id = uuid_new(tx->random, tx->now_us),
         .merchant_id = inbound->merchant_id,
         .livemode = inbound->event.livemode,
         .event_id = inbound->event.id,
         .type = inbound->event.type,
         .payment_id = *payment_id,
         .received_us = tx->now_us,
+        .outcome = ignored_because != NULL ? INBOX_IGNORED : INBOX_APPLIED,
+        .reason = ignored_because,
     };
     return inbox_record(tx->db, &row, fresh, err);
+}
+
+static enum errc record_kept(struct tx *tx, const struct inbound *inbound, const struct uuid *payment_id,
+                             struct err *err)
+{
+    const struct provider_event *event = &inbound->event;
+    struct sealed sealed = seal(&tx->keyring->master, tx->arena, sealed_event_context(tx->arena, event->id),
+                                inbound->body, inbound->body_bytes);
+    struct inbox_event row = {
+        .id = uuid_new(tx->random, tx->now_us),
+        .merchant_id = inbound->merchant_id,
+        .livemode = event->livemode,
+        .event_id = event->id,
+        .type = event->type,
+        .payment_id = *payment_id,
+        .body = sealed.data,
+        .body_bytes = sealed.bytes,
+        .received_us = tx->now_us,
+        .outcome = INBOX_KEPT,
+        .reason = INBOX_AWAITS_PAYMENT,
+    };
+    bool fresh = false;
+    return inbox_record(tx->db, &row, &fresh, err);
+}
+
+static bool names_ours(const struct inbound *inbound, struct uuid *payment_id)
+{
+    const struct provider_event *event = &inbound->event;
+    struct uuid merchant_id = {{0}};
+    return event->kind != EVENT_OTHER && event->payment_id != NULL && event->merchant_id != NULL &&
+           uuid_parse(event->payment_id, payment_id) && uuid_parse(event->merchant_id, &merchant_id) &&
+           uuid_equal(&merchant_id, &inbound->merchant_id);
+}
+
+// The payment is not here. If the event names one of this merchant's, it may still come, and the event is
+// kept. An event that names none is not recorded: an account may have any number of payments that are not
+// this service's.
+static enum errc keep(struct tx *tx, const struct inbound *inbound, struct err *err)
+{
+    const struct provider_event *event = &inbound->event;
+    struct uuid payment_id = {{0}};
+    if (!names_ours(inbound, &payment_id)) {
+        return check_dispute(tx, inbound, err);
+    }
+    enum errc rc = OK;
+    if (event->marked) {
+        rc = catch_up_schedule(tx, &inbound->merchant_id, event->livemode, &payment_id, err);
+    }
+    bool may_be_kept = inbound->body != NULL && inbound->body_bytes <= KEPT_BYTES_MAX;
+    if (rc == OK && !may_be_kept) {
+        rc = check_dispute(tx, inbound, err);
+    }
+    int64_t kept = 0;
+    if (rc == OK && may_be_kept) {
+        rc = inbox_kept_count(tx->db, &inbound->merchant_id, &kept, err);
+    }
+    if (rc != OK) {
+        return rc;
+    }
+    if (may_be_kept && kept < KEPT_MAX) {
+        return record_kept(tx, inbound, &payment_id, err);
+    }
+    bool fresh = false;
+    return record(tx, inbound, &payment_id, inbound->body != NULL ? INBOX_NO_ROOM : INBOX_PAYMENT_UNKNOWN,
+                  &fresh, err);
 }
 
 static enum errc apply_to_cards(struct tx *tx, const struct inbound *inbound, struct err *err)
@@ -114,7 +142,7 @@ static enum errc apply_to_cards(struct tx *tx, const struct inbound *inbound, st
     bool fresh = false;
     enum errc rc = card_event_find(tx, tx->arena, &inbound->merchant_id, &inbound->event, &subject, err);
     if (rc == OK) {
-        rc = record(tx, inbound, &none, &fresh, err);
+        rc = record(tx, inbound, &none, NULL, &fresh, err);
     }
     if (rc == OK && fresh) {
         return card_event_apply(tx, &inbound->event, &subject, err);
@@ -170,11 +198,11 @@ static enum errc apply_retired(struct tx *tx, const struct inbound *inbound, str
     if (rc == OK) {
         rc = is_open(tx, &payment, &open, err);
     }
-    if (rc != OK || !open) {
+    if (rc != OK) {
         return rc == ERR_NOT_FOUND ? OK : rc;
     }
-    rc = record(tx, inbound, &payment.id, &fresh, err);
-    return rc == OK && fresh ? inbound_apply_to_payment(tx, &payment, event, err) : rc;
+    rc = record(tx, inbound, &payment.id, open ? NULL : INBOX_CREDENTIALS_DELETED, &fresh, err);
+    return rc == OK && fresh && open ? inbound_apply_to_payment(tx, &payment, event, err) : rc;
 }
 
 enum errc inbound_apply(struct tx *tx, const struct inbound *inbound, struct err *err)
@@ -199,7 +227,7 @@ enum errc inbound_apply(struct tx *tx, const struct inbound *inbound, struct err
         return rc;
     }
     bool fresh = false;
-    rc = record(tx, inbound, &payment.id, &fresh, err);
+    rc = record(tx, inbound, &payment.id, NULL, &fresh, err);
     return rc == OK && fresh ? inbound_apply_to_payment(tx, &payment, event, err) : rc;
 }
 
@@ -214,20 +242,21 @@ static enum errc apply_one_kept(struct tx *tx, const struct inbox_event *row, st
     if (rc == OK) {
         rc = provider_default()->event_parse(body, body_bytes, tx->arena, &event, NULL);
     }
-    struct payment payment = {0};
-    if (rc == OK) {
-        tx->cause = "event";
-        tx->cause_ref = event.id;
-        rc = inbound_find_payment(tx, tx->arena, &row->merchant_id, &event, &payment, err);
-        if (rc == OK) {
-            rc = inbound_apply_to_payment(tx, &payment, &event, err);
-        } else if (rc == ERR_NOT_FOUND) {
-            rc = OK; // the payment belongs to another merchant or mode: the event cannot change it
-        }
-    } else {
-        rc = OK; // it was parsed when it was kept, so it is damaged now: it is dropped
+    if (rc != OK) { // it was parsed when it was kept, so it is damaged now
+        return inbox_settle(tx->db, &row->merchant_id, row->livemode, row->event_id, INBOX_UNREADABLE, err);
     }
-    return rc == OK ? inbox_done(tx->db, row, err) : rc;
+    struct payment payment = {0};
+    tx->cause = "event";
+    tx->cause_ref = event.id;
+    rc = inbound_find_payment(tx, tx->arena, &row->merchant_id, &event, &payment, err);
+    if (rc == ERR_NOT_FOUND) { // the payment belongs to another merchant or mode: the event cannot change it
+        return inbox_settle(tx->db, &row->merchant_id, row->livemode, row->event_id, INBOX_PAYMENT_UNKNOWN,
+                            err);
+    }
+    if (rc == OK) {
+        rc = inbox_settle(tx->db, &row->merchant_id, row->livemode, row->event_id, NULL, err);
+    }
+    return rc == OK ? inbound_apply_to_payment(tx, &payment, &event, err) : rc;
 }
 
 enum errc inbound_apply_kept(struct tx *tx, struct err *err)

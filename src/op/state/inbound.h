@@ -37,10 +37,10 @@ enum errc inbound_verify(struct tx *tx, struct inbound *inbound, enum inbound_ve
 enum errc inbound_search(struct tx *tx, struct inbound *inbound, enum inbound_verdict *verdict,
                          struct err *err) MUST_CHECK;
 
-// Records the event and applies it. A repeat changes nothing. An event about an unknown object is dropped,
-// but one that names a payment of this merchant which is not there yet is kept, at most 1,000 a merchant.
-// ERR_OVERLOADED: a dispute whose payment is unknown may be about a charge whose outcome is unknown; it must
-// be sent or fetched again.
+// Records the event and applies it. A repeat changes nothing. An event about an unknown object is dropped and
+// leaves no row, but one that names a payment of this merchant which is not there yet is kept, at most 1,000
+// a merchant. ERR_OVERLOADED: a dispute whose payment is unknown may be about a charge whose outcome is
+// unknown; it must be sent or fetched again.
 enum errc inbound_apply(struct tx *tx, const struct inbound *inbound, struct err *err) MUST_CHECK;
 
 // Applies the kept events whose payment is there now, and deletes those whose payment did not come within 30

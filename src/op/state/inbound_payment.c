@@ -107,6 +107,9 @@ static enum errc ignore_event(struct tx *tx, const struct payment *payment,
     struct payment unchanged = {0};
     enum errc rc = payment_get(tx->db, &payment->id, NULL, tx->arena, &unchanged, err);
     if (rc == OK) {
+        rc = inbox_settle(tx->db, &payment->merchant_id, event->livemode, event->id, INBOX_DOES_NOT_FIT, err);
+    }
+    if (rc == OK) {
         rc = append_history(tx, &unchanged, "ignored: an event that does not fit", err);
     }
     return rc == OK && !other ? inbound_read_payment(tx, &unchanged, event, err) : rc;

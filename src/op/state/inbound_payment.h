@@ -10,7 +10,8 @@ enum errc inbound_find_payment(struct tx *tx, struct arena *arena, const struct 
                                const struct provider_event *event, struct payment *payment,
                                struct err *err) MUST_CHECK;
 
-// Applies the event. One that does not fit the payment changes nothing but its history.
+// Applies the event, which is recorded as applied. One that does not fit the payment changes nothing but its
+// history, and is then recorded as ignored.
 enum errc inbound_apply_to_payment(struct tx *tx, struct payment *payment, const struct provider_event *event,
                                    struct err *err) MUST_CHECK;
 
