@@ -112,6 +112,22 @@ class Customers:
         return shop.newest(cls.path)
 
 
+class InboundEvents:
+    path = "/v1/events/inbound"
+    stored_alone = {"until": "2026-01-01"}
+
+    @staticmethod
+    def store(shop, times):
+        return stock.add_rows(shop.server, "inbox", [stock.inbound_event(shop, at_us, livemode=livemode)
+                                                     for at_us, livemode in times])
+
+    @classmethod
+    def add(cls, shop):
+        told = event("payment_intent.payment_failed", intent_of(shop.paid, "requires_payment_method"))
+        send_event(shop.server, told, shop.stripe_webhook_secret)
+        return shop.newest(cls.path)
+
+
 class WebhookLogs:
     path = "/v1/webhooks/logs"
     stored_alone = {"until": "2026-01-01"}
@@ -189,7 +205,7 @@ class AdminMerchants:
 
 
 ADMINS = [AdminKeys, AdminMerchants]
-LISTS = [Payments, Refunds, Disputes, Cards, Customers, WebhookLogs, AuditLogs, PaymentEvents, *ADMINS]
+LISTS = [Payments, Refunds, Disputes, InboundEvents, Cards, Customers, WebhookLogs, AuditLogs, PaymentEvents, *ADMINS]
 
 
 def test_every_list_is_among_these(openapi):

@@ -39,6 +39,23 @@ static void run_prune_statements(struct fixture *f)
     assert_false(uuid_is_nil(&history) || uuid_is_nil(&outbox));
 }
 
+static void run_those_on_events_from_the_provider(struct fixture *f, const struct uuid *payment_id)
+{
+    int64_t number = 0;
+    bool fresh = false;
+    struct inbox_event event = {.merchant_id = f->merchant_id,
+                                .event_id = "evt_1",
+                                .type = "t",
+                                .payment_id = *payment_id,
+                                .body = (const uint8_t *)"{}",
+                                .body_bytes = 2,
+                                .outcome = INBOX_KEPT};
+    assert_int_equal(inbox_record(f->db, &event, &fresh, &f->err), OK);
+    assert_int_equal(inbox_kept_count(f->db, &f->merchant_id, &number, &f->err), OK);
+    assert_int_equal(number, 1);
+    assert_int_equal(inbox_settle(f->db, &f->merchant_id, false, "evt_1", NULL, &f->err), OK);
+}
+
 // The statements of every request, event and sweep. Those that run once at start, or after the clock was set,
 // are left out.
 static void run_every_statement(struct fixture *f)
@@ -93,17 +110,7 @@ static void run_every_statement(struct fixture *f)
     assert_int_equal(idempotency_insert(f->db, &key, &f->err), OK);
     assert_int_equal(
         idempotency_find(f->db, &f->merchant_id, false, "payment", "order-123", &key, &has, &f->err), OK);
-    struct inbox_event event = {.merchant_id = f->merchant_id,
-                                .event_id = "evt_1",
-                                .type = "t",
-                                .payment_id = id,
-                                .body = (const uint8_t *)"{}",
-                                .body_bytes = 2,
-                                .outcome = INBOX_KEPT};
-    assert_int_equal(inbox_record(f->db, &event, &fresh, &f->err), OK);
-    assert_int_equal(inbox_kept_count(f->db, &f->merchant_id, &number, &f->err), OK);
-    assert_int_equal(number, 1);
-    assert_int_equal(inbox_settle(f->db, &f->merchant_id, false, "evt_1", NULL, &f->err), OK);
+    run_those_on_events_from_the_provider(f, &id);
     struct event_feed feed = {0};
     bool used = false;
     assert_int_equal(event_feed_open(f->db, &f->credential_id, "events", 1, &f->err), OK);

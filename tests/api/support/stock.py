@@ -99,6 +99,13 @@ def event(merchant, at_us, *, livemode):
         "delivered_us": at_us}
 
 
+def inbound_event(merchant, at_us, *, livemode):
+    row = _owned(merchant, at_us, livemode)
+    received_us = row.pop("created_us")
+    return row | {"event_id": f"evt_{uuid.UUID(bytes=row['id']).hex}", "type": "payment_intent.succeeded",
+                  "received_us": received_us, "outcome": "applied"}
+
+
 def audit_entry(merchant, at_us):
     """One that the chain does not know."""
     return {"seq": next(ENTRIES), "id": uuid7(at_us).bytes, "event_type": "provider.updated", "severity": "info",
