@@ -25,12 +25,18 @@ PORTS = range(10000, 32000)  # below those that the system gives to connections,
 running = []
 
 
-def free_port():
+def reserve_port():
+    """A port, and a socket: no other test gets this port while that is open."""
     while True:
-        port = random.SystemRandom().choice(PORTS)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
+        port, reservation = random.SystemRandom().choice(PORTS), socket.socket(socket.AF_UNIX)
+        try:
+            reservation.bind(f"\0paymentsd-test-port-{port}")
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) != 0:
+                    return port, reservation
+        except OSError:
+            pass
+        reservation.close()
 
 
 class Server:
@@ -45,7 +51,7 @@ class Server:
         self.settings = settings | ({"database": self._made} if self._made else {})
         self.secrets = set()    # must never be shown, nor anything that leaks.py knows by its shape
         self.process = None
-        self.port = free_port()  # kept over restarts
+        self.port, self._reservation = reserve_port()  # kept over restarts
         self._seen = 0          # log lines already checked
         self._mark = 0          # log lines before the present test
         running.append(self)
