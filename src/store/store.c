@@ -164,15 +164,15 @@ static void run_inline(struct store *store, struct store_job *job)
     checkpointer_tend(&store->checkpointer, db);
 }
 
-// Jobs about the same subject have the same writer: they would only wait for each other's locks. The
-// service's own jobs keep their order.
+// Jobs about the same subject have the same writer: they would only wait for each other's locks. All jobs
+// keep their order but those that ask ahead, which are made for running beside others.
 static int writer_of(struct store *store, const struct store_job *job)
 {
     const int count = store->driver->writers;
     if (!uuid_is_nil(&job->subject)) {
         return job->subject.bytes[sizeof(job->subject.bytes) - 1] % count; // a random byte
     }
-    if (job->owner == STORE_OWN_JOB) {
+    if (job->ahead == NULL) {
         return 0;
     }
     store->last_writer = (store->last_writer + 1) % count;

@@ -267,7 +267,7 @@ void op_record(struct op *op, enum errc (*run)(struct store_job *job, struct tx 
                                          .run = run,
                                          .done = done,
                                          .ahead = asks ? ask_settle : NULL,
-                                         .subject = op->row.subject_id,
+                                         .subject = op_job_subject(op->kind, &op->row.subject_id),
                                          .arena = &op->settle_arena,
                                          .cause = op->cause,
                                          .cause_ref = cause_ref};
