@@ -95,7 +95,7 @@ def test_no_connection_left(merchant, postgresql, sandbox):
     postgresql.sql("ALTER ROLE few CONNECTION LIMIT 0")
     postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'few'")
     wait_until(lambda: refused(merchant), what="a refusal")
-    postgresql.sql("ALTER ROLE few CONNECTION LIMIT 4")
+    postgresql.sql("ALTER ROLE few CONNECTION LIMIT 8")  # one that ends counts until it has ended
     recovers(merchant, sandbox)
 
 
