@@ -63,8 +63,8 @@ static inline void db_asked(enum errc rc)
 enum errc db_run_values(struct db *db, int64_t *changed, struct err *err, const char *sql,
                         const struct db_value *values, size_t count) MUST_CHECK;
 
-// As db_run, for a statement that changes exactly one row, which this transaction has read. On a server
-// nobody waits for that.
+// As db_run, for a statement that changes exactly one row, which this transaction has read: otherwise the
+// process aborts. On a server nobody waits for that; it may be found after the commit.
 enum errc db_run_one_values(struct db *db, struct err *err, const char *sql, const struct db_value *values,
                             size_t count) MUST_CHECK;
 

@@ -77,9 +77,6 @@ static inline struct op *op_of(struct store_job *job)
 // and its lease was given up: then another attempt finds the outcome, and nothing may be written.
 enum errc op_get_held(struct op *op, struct tx *tx, struct operation *row, bool *held,
                       struct err *err) MUST_CHECK;
-// store_job.subject: the payment, if the operation is about one. What is about cards and refunds waits for
-// what others of its kind write, so all of it keeps its order.
-struct uuid op_job_subject(const struct op_kind *kind, const struct uuid *subject_id);
 // As store_job.ahead, for op_get_held.
 void op_ask_held(struct op *op, struct tx *tx);
 struct op_key op_key(const struct op_kind *kind, const struct uuid *subject_id);

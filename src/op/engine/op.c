@@ -258,7 +258,10 @@ void op_move(struct op *op, enum op_phase to)
 void op_record(struct op *op, enum errc (*run)(struct store_job *job, struct tx *tx, struct err *err),
                void (*done)(struct store_job *job), const char *cause_ref)
 {
-    const bool asks = run == run_settle && op->kind->settle_ahead != NULL && op->proof == PROOF_NONE;
+    // Without a body, the charge's customer is made first: what is due then at once must not be claimed
+    // before this job is done, so it has the writer of the claim.
+    const bool asks = run == run_settle && op->kind->settle_ahead != NULL && op->proof == PROOF_NONE &&
+                      op->row.body != NULL;
     if (op->record == NULL) {
         op->record = ARENA_NEW(&op->page_arena, struct op_record);
         op->record->op = op;
@@ -267,7 +270,7 @@ void op_record(struct op *op, enum errc (*run)(struct store_job *job, struct tx 
                                          .run = run,
                                          .done = done,
                                          .ahead = asks ? ask_settle : NULL,
-                                         .subject = op_job_subject(op->kind, &op->row.subject_id),
+                                         .subject = asks ? op->row.subject_id : (struct uuid){{0}},
                                          .arena = &op->settle_arena,
                                          .cause = op->cause,
                                          .cause_ref = cause_ref};

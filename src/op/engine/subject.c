@@ -27,11 +27,6 @@ static enum errc lock_subject(const struct op *op, struct tx *tx, struct err *er
     require_failed("an operation has a subject", __FILE__, __LINE__);
 }
 
-struct uuid op_job_subject(const struct op_kind *kind, const struct uuid *subject_id)
-{
-    return kind->subject == SUBJECT_PAYMENT ? *subject_id : (struct uuid){{0}};
-}
-
 void op_ask_held(struct op *op, struct tx *tx)
 {
     struct operation row = {0};

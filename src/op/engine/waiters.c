@@ -114,7 +114,6 @@ static void answer_timeout(struct op_waiter *waiter)
     timeout->job = (struct store_job){.queue = STORE_WRITE,
                                       .run = run_timeout_answer,
                                       .done = timeout_answered,
-                                      .subject = op_job_subject(waiter->kind, &waiter->subject_id),
                                       .arena = &timeout->arena,
                                       .cause = "api"};
     store_submit_always(waiter->engine->options.store, &timeout->job);
