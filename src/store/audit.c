@@ -77,7 +77,8 @@ static enum errc append(struct db *db, const uint8_t pepper[32], const struct au
         DB_I64(row.created_us), DB_BYTES(mac, sizeof mac));
 }
 
-// The head itself cannot be the lock: whoever waits for it would get it, and not the one after it.
+// The lock is a row of its own. A transaction that waited for the head's row would then read that row, and
+// not the entry that was appended meanwhile.
 enum errc audit_lock(struct db *db, struct err *err)
 {
     return db_lock(db, err, "SELECT 1 FROM meta WHERE name = $1" LOCKED, DB_STR("audit_log"));

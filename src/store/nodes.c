@@ -1,5 +1,5 @@
-// See nodes.h. What uses the database's clock is in PostgreSQL's words, and runs only where a server is
-// behind the database (db_driver.is_shared): a file has no nodes.
+// See nodes.h. Queries that use the database's clock are written for PostgreSQL. They never run on SQLite,
+// which has no nodes.
 #include "store/nodes.h"
 
 #include "base/timefmt.h"

@@ -11,9 +11,8 @@ enum errc prune_replies(struct db *db, int64_t before_us, int64_t max, bool *mor
                         struct err *err) MUST_CHECK;
 // Records of the provider's events. They must be kept for as long as it repeats events.
 enum errc prune_inbox(struct db *db, int64_t before_us, int64_t max, bool *more, struct err *err) MUST_CHECK;
-// A record of a transaction is kept for so long. One whose answer was lost is looked for within seconds;
-// whoever comes after half of this time, because its machine stood still, no longer believes that there is no
-// record.
+// A record of a transaction is kept for so long. It is looked for within seconds. A process that stood still
+// may look later: after half of this time a missing record proves nothing.
 #define COMMITS_KEPT_US (3600 * US_PER_S)
 
 // These walk on from `after` (nil: from the start) and move it.
