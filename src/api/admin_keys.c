@@ -12,15 +12,6 @@
 
 #define NO_SUCH_KEY "there is no such API key"
 
-static void write_time_or_null(struct json_writer *json, const char *name, int64_t time_us)
-{
-    if (time_us != 0) {
-        json_write_time(json, name, time_us);
-    } else {
-        json_write_null(json, name);
-    }
-}
-
 static void write_key(const struct request *request, struct json_writer *json,
                       const struct api_key_shown *shown)
 {
@@ -32,9 +23,9 @@ static void write_key(const struct request *request, struct json_writer *json,
     scopes_write(json, "scopes", key->scopes);
     json_write_bool(json, "livemode", key->livemode);
     json_write_str(json, "state", api_key_state(key, shown->merchant_active, request->now_us));
-    write_time_or_null(json, "expires_at", key->expires_us);
-    write_time_or_null(json, "revoked_at", key->revoked_us);
-    write_time_or_null(json, "last_used_at", shown->used_us);
+    json_write_time_or_null(json, "expires_at", key->expires_us);
+    json_write_time_or_null(json, "revoked_at", key->revoked_us);
+    json_write_time_or_null(json, "last_used_at", shown->used_us);
     json_write_time(json, "created_at", key->created_us);
 }
 

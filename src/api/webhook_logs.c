@@ -10,16 +10,6 @@
 #include "store/merchants.h"
 #include "store/outbox.h"
 
-// 0: null.
-static void write_time(struct json_writer *json, const char *name, int64_t time_us)
-{
-    if (time_us != 0) {
-        json_write_time(json, name, time_us);
-    } else {
-        json_write_null(json, name);
-    }
-}
-
 // When it will be attempted. 0, because it has no time: it is finished, is being sent, waits for another
 // event, or has no endpoint.
 static int64_t next_retry_us(const struct outbox_event *event)
@@ -43,9 +33,9 @@ static void render(struct json_writer *json, const struct outbox_event *event)
         json_write_null(json, "last_status_code");
     }
     json_write_str(json, "last_error", event->last_error);
-    write_time(json, "delivered_at", event->delivered_us);
-    write_time(json, "next_retry_at", next_retry_us(event));
-    write_time(json, "created_at", event->created_us);
+    json_write_time_or_null(json, "delivered_at", event->delivered_us);
+    json_write_time_or_null(json, "next_retry_at", next_retry_us(event));
+    json_write_time_or_null(json, "created_at", event->created_us);
 }
 
 void webhook_logs_read(struct request *request)

@@ -209,6 +209,15 @@ void json_write_time(struct json_writer *json, const char *name, int64_t time_us
     write_plain(json, name, text, time_format(time_us, text));
 }
 
+void json_write_time_or_null(struct json_writer *json, const char *name, int64_t time_us)
+{
+    if (time_us != 0) {
+        json_write_time(json, name, time_us);
+    } else {
+        json_write_null(json, name);
+    }
+}
+
 void json_write_json(struct json_writer *json, const char *name, const char *text)
 {
     begin_value(json, name);

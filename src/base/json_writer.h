@@ -46,8 +46,9 @@ void json_write_str(struct json_writer *json, const char *name, const char *text
 void json_write_i64(struct json_writer *json, const char *name, int64_t value);
 void json_write_bool(struct json_writer *json, const char *name, bool value);
 void json_write_null(struct json_writer *json, const char *name);
-void json_write_uuid(struct json_writer *json, const char *name, const struct uuid *id); // NULL: null
-void json_write_time(struct json_writer *json, const char *name, int64_t time_us);       // as time_format
+void json_write_uuid(struct json_writer *json, const char *name, const struct uuid *id);   // NULL: null
+void json_write_time(struct json_writer *json, const char *name, int64_t time_us);         // as time_format
+void json_write_time_or_null(struct json_writer *json, const char *name, int64_t time_us); // 0: null
 // `text` is JSON already, as this service wrote and stored it.
 void json_write_json(struct json_writer *json, const char *name, const char *text);
 

@@ -6,16 +6,6 @@
 #include "base/timefmt.h"
 #include "domain/scopes.h"
 
-// 0: null.
-static void write_time(struct json_writer *json, const char *name, int64_t time_us)
-{
-    if (time_us != 0) {
-        json_write_time(json, name, time_us);
-    } else {
-        json_write_null(json, name);
-    }
-}
-
 void key_write(struct json_writer *json, const struct api_key *key, const struct merchant *merchant,
                int64_t now_us)
 {
@@ -27,9 +17,9 @@ void key_write(struct json_writer *json, const struct api_key *key, const struct
     json_write_str(json, "mode", key->livemode ? "live" : "test");
     json_write_str(json, "name", key->name);
     json_write_str(json, "state", api_key_state(key, merchant->is_active, now_us));
-    write_time(json, "expires_at", key->expires_us);
-    write_time(json, "revoked_at", key->revoked_us);
-    write_time(json, "created_at", key->created_us);
+    json_write_time_or_null(json, "expires_at", key->expires_us);
+    json_write_time_or_null(json, "revoked_at", key->revoked_us);
+    json_write_time_or_null(json, "created_at", key->created_us);
 }
 
 // --- a new key

@@ -156,11 +156,7 @@ void render_customer(struct json_writer *json, const struct customer *customer)
     json_write_str(json, "provider_ref", customer->provider_ref);
     json_write_bool(json, "livemode", customer->livemode);
     json_write_time(json, "created_at", customer->created_us);
-    if (customer->gone_us > 0) {
-        json_write_time(json, "gone_at", customer->gone_us);
-    } else {
-        json_write_null(json, "gone_at");
-    }
+    json_write_time_or_null(json, "gone_at", customer->gone_us);
 }
 
 void render_dispute(struct json_writer *json, const struct dispute *dispute, enum render_for use)
@@ -180,11 +176,7 @@ void render_dispute(struct json_writer *json, const struct dispute *dispute, enu
         json_write_null(json, "amount");
     }
     json_write_str(json, "currency", dispute->currency != NULL ? dispute->currency->code : NULL);
-    if (dispute->evidence_due_us > 0) {
-        json_write_time(json, "evidence_due_by", dispute->evidence_due_us);
-    } else {
-        json_write_null(json, "evidence_due_by");
-    }
+    json_write_time_or_null(json, "evidence_due_by", dispute->evidence_due_us);
     if (use != RENDER_EVENT) {
         json_write_bool(json, "livemode", dispute->livemode);
         json_write_time(json, "created_at", dispute->created_us);
